@@ -1,0 +1,1 @@
+"""Forecourt: dealer website leads into their CRMs, EasyCars stock into PostgreSQL."""

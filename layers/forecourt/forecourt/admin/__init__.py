@@ -1,0 +1,1 @@
+"""What dealership staff and operators see and do over /api/admin."""

@@ -1,0 +1,1 @@
+"""The AWS adapters: KMS, SQS, S3, Secrets Manager."""

@@ -1,0 +1,1 @@
+"""Credential envelopes, site keys, redaction: everything that keeps a secret secret."""

@@ -1,0 +1,1 @@
+"""Stock: each dealership's vehicles equal its EasyCars feed, every night."""

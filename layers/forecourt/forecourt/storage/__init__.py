@@ -1,0 +1,1 @@
+"""The PostgreSQL adapter: every SQL statement, one file per table."""

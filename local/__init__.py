@@ -1,0 +1,1 @@
+"""The whole of Forecourt on one machine: stack, simulators, sign-in, commands; never deployed."""
