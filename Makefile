@@ -1,0 +1,73 @@
+# Every target sets up what it needs. `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check bench build invoke deploy requirements clean
+
+bin := .venv/bin
+ENV ?= dev
+ARGS ?=
+EVENT ?=
+FUNCTION ?=
+WORKERS ?= 2
+
+# The emulator test runs what `sam build` made on this machine, so it is built for this machine;
+# `make deploy` builds for the architecture of the profile.
+HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+built := .aws-sam/build/template.yaml
+built_from := template.yaml samconfig.toml statemachines/sync.asl.json \
+	layers/dependencies/requirements.txt \
+	$(shell find functions layers/forecourt migrations -type f -not -name '*.pyc' 2>/dev/null)
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | \
+		awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: .venv/.dev-ready ## Make .venv with everything pinned; the forecourt command lands in .venv/bin
+
+.venv/.dev-ready: requirements/dev.txt requirements/uv.txt requirements/setup.sh pyproject.toml
+	@requirements/setup.sh .venv dev
+
+.venv/.bench-ready: .venv/.dev-ready requirements/bench.txt
+	@requirements/setup.sh .venv bench
+
+.venv-sam/.sam-ready: requirements/sam.txt requirements/uv.txt requirements/setup.sh
+	@requirements/setup.sh .venv-sam sam
+
+demo: setup ## Play the main job on this machine: leads delivered, a night's stock, one dealership failing
+	@$(bin)/forecourt demo $(ARGS)
+
+up: setup ## Keep the whole system serving on this machine (ARGS="--port 3000")
+	@$(bin)/forecourt up $(ARGS)
+
+check: setup ## Lint, formatting and types
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/cfn-lint
+
+test: check build ## Everything `check` does, then every test (ARGS="-k lead")
+	$(bin)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+bench: .venv/.bench-ready ## Measure against what others would use and print the ratios
+	$(bin)/python -m benchmarks $(ARGS)
+
+build: $(built) ## Validate the template and build functions and layers as they would be deployed
+
+$(built): .venv-sam/.sam-ready $(built_from)
+	@requirements/sam.sh validate --lint
+	@requirements/sam.sh build --parameter-overrides Architecture=$(HOST_ARCHITECTURE)
+	@touch $@
+
+invoke: setup build ## Run one built function on an event (FUNCTION=LeadIntakeFunction EVENT=events/…json)
+	@$(bin)/python -m tests.support.sam "$(FUNCTION)" "$(EVENT)"
+
+deploy: .venv-sam/.sam-ready ## Build and deploy to AWS with a profile of samconfig.toml (ENV=dev)
+	requirements/sam.sh build --config-env $(ENV) --build-dir .aws-sam/$(ENV)
+	requirements/sam.sh deploy --config-env $(ENV) --template-file .aws-sam/$(ENV)/template.yaml
+
+requirements: setup ## Compile requirements/*.in again (ARGS="--upgrade")
+	requirements/compile.sh $(ARGS)
+
+clean: ## Remove what was made: environments, builds, caches (not .forecourt, which holds data)
+	rm -rf .venv .venv-sam .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
