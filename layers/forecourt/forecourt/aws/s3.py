@@ -1,0 +1,57 @@
+"""JSON documents in an S3 bucket."""
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from forecourt.aws.clients import AwsError, create_client, error_code, translate
+from forecourt.errors import PermanentError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class JsonBucket:
+    """One bucket; a key names one JSON document in UTF-8."""
+
+    def __init__(self, bucket: str, *, read_seconds: float = 5.0) -> None:
+        self.bucket = bucket
+        self._read_seconds = read_seconds
+
+    @cached_property
+    def _client(self) -> "S3Client":
+        client: S3Client = create_client("s3", read_seconds=self._read_seconds)
+        return client
+
+    def get(self, key: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Return a document, or None where there is none.
+
+        Raises
+        ------
+        RetryableError
+            ``AWS_AWAY``.
+        PermanentError
+            ``AWS_REFUSED``, or ``DOCUMENT_MALFORMED`` where it is not JSON.
+        """
+        try:
+            body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except AwsError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            raise translate(error, "S3") from None
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise PermanentError(
+                code="DOCUMENT_MALFORMED", detail=f"{key} is not JSON.", target="S3"
+            ) from None
+
+    def put(self, key: str, document: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Write a document in place of what was there; errors as :meth:`get`."""
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        try:
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, ContentType="application/json"
+            )
+        except AwsError as error:
+            raise translate(error, "S3") from None
