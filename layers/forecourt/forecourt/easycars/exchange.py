@@ -1,0 +1,164 @@
+"""One HTTP exchange with the vendor, its failures as values.
+
+Failures come back as :class:`NoAnswer` instead of being raised: an httpx exception holds its
+request, whose URL may hold the client secret, and would stay in the chain of whatever is raised
+while it is being handled.
+"""
+
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+
+import httpx
+
+from forecourt.easycars.reasons import Reason
+from forecourt.easycars.transport import DeadlineTransport, answer_by
+
+CONNECT_SECONDS = 5.0
+_MOST_SECONDS_TO_WAIT = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A complete answer of any status; ``retry_after`` is in seconds."""
+
+    status: int
+    body: bytearray
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoAnswer:
+    """No complete answer; ``was_sent`` is False only where the vendor cannot have seen it."""
+
+    reason: Reason
+    detail: str
+    was_sent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What to send, and how much of an answer to wait for.
+
+    ``answer_by`` is monotonic seconds, for everything up to the last byte of the answer;
+    ``silence_seconds`` is the longest pause within it; ``answer_bytes`` is the largest body.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    answer_by: float
+    silence_seconds: float
+    answer_bytes: int
+    query: Mapping[str, str] | None = None
+    content: bytes = b""
+
+
+class Exchanger:
+    """Sends calls over one kept connection pool; safe for threads."""
+
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._transport = DeadlineTransport() if transport is None else transport
+        self._http = httpx.Client(
+            transport=self._transport,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": "Forecourt"},
+        )
+        # The vendor's session cookie would tie one dealership's calls to another's.
+        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._http.close()
+
+    def exchange(self, call: Call) -> Answer | NoAnswer:
+        """Send `call` and read its whole answer, or say why there is none."""
+        left = call.answer_by - time.monotonic()
+        if left <= 0:
+            return NoAnswer(
+                reason=Reason.NO_TIME_LEFT,
+                detail="there was no time left to send the request",
+                was_sent=False,
+            )
+        patience = min(call.silence_seconds, left)
+        timeout = httpx.Timeout(patience, connect=min(CONNECT_SECONDS, left), pool=left)
+        try:
+            with answer_by(call.answer_by), self._in_use():
+                return self._send(call, timeout)
+        except httpx.HTTPError as error:
+            failure = type(error)
+        return _no_answer(failure)
+
+    def _in_use(self) -> AbstractContextManager[None]:
+        if isinstance(self._transport, DeadlineTransport):
+            return self._transport.in_use()
+        return nullcontext()
+
+    def _send(self, call: Call, timeout: httpx.Timeout) -> Answer | NoAnswer:
+        with self._http.stream(
+            "POST",
+            call.url,
+            params=call.query,
+            content=call.content,
+            headers=dict(call.headers),
+            timeout=timeout,
+        ) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > call.answer_bytes:
+                    return NoAnswer(
+                        reason=Reason.ANSWER_TOO_LARGE,
+                        detail=f"the answer is larger than {call.answer_bytes} bytes",
+                        was_sent=True,
+                    )
+                if time.monotonic() > call.answer_by:
+                    return _no_answer(httpx.ReadTimeout)
+            return Answer(
+                status=response.status_code,
+                body=body,
+                retry_after=_seconds_to_wait(response.headers.get("Retry-After")),
+            )
+
+
+def _no_answer(failure: type[httpx.HTTPError]) -> NoAnswer:
+    if issubclass(failure, httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ConnectError):
+        return NoAnswer(
+            reason=Reason.CONNECT_FAILED, detail="no connection could be made", was_sent=False
+        )
+    if issubclass(failure, httpx.TimeoutException):
+        return NoAnswer(
+            reason=Reason.TIMEOUT, detail="the answer was not complete in time", was_sent=True
+        )
+    if issubclass(failure, httpx.DecodingError):
+        return NoAnswer(
+            reason=Reason.UNREADABLE_ANSWER,
+            detail="the answer's compression is broken",
+            was_sent=True,
+        )
+    return NoAnswer(
+        reason=Reason.CONNECTION_CUT,
+        detail="the connection broke before the answer was complete",
+        was_sent=True,
+    )
+
+
+def _seconds_to_wait(header: str | None) -> float | None:
+    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3), as seconds from now."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdecimal():
+        return min(float(text[:10]), _MOST_SECONDS_TO_WAIT)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds: float = (moment - datetime.now(UTC)).total_seconds()
+    return min(max(0.0, seconds), _MOST_SECONDS_TO_WAIT)

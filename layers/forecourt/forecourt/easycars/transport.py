@@ -1,0 +1,153 @@
+"""HTTP to the vendor: one kept connection pool, a deadline for the whole answer, and silence.
+
+RequestToken carries the client secret in its query string (spec, 1.2), and httpx logs every URL
+at INFO, so importing this module mutes the loggers of httpx and httpcore below WARNING.
+"""
+
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import httpcore
+import httpx
+
+_MUTED_LOGGERS = (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+_MAX_CONNECTIONS = 20
+_IDLE_SECONDS = 5.0
+
+_deadline: ContextVar[float | None] = ContextVar("easycars_deadline", default=None)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+for _name in _MUTED_LOGGERS:
+    logging.getLogger(_name).addFilter(_is_worth_a_line)
+
+
+@contextmanager
+def answer_by(deadline: float) -> Iterator[None]:
+    """Let no read or write of this thread's request last past `deadline` (monotonic seconds)."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def _clip(timeout: float | None) -> float | None:
+    deadline = _deadline.get()
+    if deadline is None:
+        return timeout
+    left = max(0.0, deadline - time.monotonic())
+    return left if timeout is None else min(timeout, left)
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    """A socket whose every operation ends with the request's deadline.
+
+    httpx's own time-outs start anew with every byte, so a server that drips its headers could
+    hold a call for hours.
+    """
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = _clip(timeout)
+        if left == 0.0:
+            raise httpcore.ReadTimeout
+        return self._stream.read(max_bytes, left)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        left = _clip(timeout)
+        if left == 0.0:
+            raise httpcore.WriteTimeout
+        self._stream.write(buffer, left)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _clip(timeout)
+        if left == 0.0:
+            raise httpcore.ConnectTimeout
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+class _DeadlineBackend(httpcore.NetworkBackend):
+    def __init__(self) -> None:
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _clip(timeout)
+        if left == 0.0:
+            raise httpcore.ConnectTimeout
+        stream = self._sockets.connect_tcp(host, port, left, local_address, socket_options)
+        return _DeadlineStream(stream)
+
+
+class DeadlineTransport(httpx.HTTPTransport):
+    """httpx's transport over sockets that know the request's deadline.
+
+    Connections that nobody used for 5 s by the wall clock are dropped before a call: a sandbox
+    that slept between two invocations would otherwise write a CreateLead into a connection the
+    network gave up long ago, and not know whether it arrived.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        context = httpx.create_ssl_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        super().__init__(verify=context, trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=_MAX_CONNECTIONS,
+            max_keepalive_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=_DeadlineBackend(),
+        )
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._last_used = clock()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count one call from its request to the end of its answer."""
+        with self._lock:
+            if self._calls == 0 and self._clock() - self._last_used > _IDLE_SECONDS:
+                self._pool.close()
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls -= 1
+                self._last_used = self._clock()
