@@ -292,10 +292,12 @@ class CredentialVault:
         row = cursor.execute(_OF_DEALERSHIP, (dealership_id,)).fetchone()
         if row is None:
             return None
-        return _StoredRow(
-            _record(row),
-            SealedSecrets(**{part.name: row[part.name] or "" for part in fields(SealedSecrets)}),
-        )
+        # A row of before the envelope has no data key; it reads as unreadable, not as an accident.
+        columns: dict[str, Any] = {
+            part.name: "" if row[part.name] is None else row[part.name]
+            for part in fields(SealedSecrets)
+        }
+        return _StoredRow(_record(row), SealedSecrets(**columns))
 
 
 def _record(row: Mapping[str, Any]) -> CredentialRecord:

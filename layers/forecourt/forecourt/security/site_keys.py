@@ -1,0 +1,155 @@
+"""Site keys: what a dealership's website sends in ``X-Site-Key``.
+
+``fk1.<dealership id>.<key id>.<secret version>.<mac>``, the mac being HMAC-SHA256 (RFC 2104) over
+everything before it, in base64url without padding. A key is checked without a database. It is not
+confidential once a web page holds it; it says which dealership a lead is for and can be revoked.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from forecourt.errors import ForecourtError, PermanentError
+
+_FORM = re.compile(
+    r"fk1\.([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{1,40})\.([1-9][0-9]{0,5})\.([A-Za-z0-9_-]{43})"
+)
+_SHORTEST_SECRET = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteKey:
+    """What a genuine site key says."""
+
+    dealership_id: int
+    key_id: str
+    secret_version: int
+
+
+class SiteKeyRing:
+    """Makes keys with the newest secret and verifies those of every listed one.
+
+    Parameters
+    ----------
+    versions
+        Secret by version number; two versions stand side by side while one is retired.
+    """
+
+    def __init__(self, versions: Mapping[int, SecretStr]) -> None:
+        self._versions = dict(versions)
+
+    @classmethod
+    def from_secret(cls, secret: Mapping[str, SecretStr]) -> "SiteKeyRing":
+        """Read ``{"1": "<random>", "2": "<random>"}``.
+
+        Raises
+        ------
+        PermanentError
+            ``SITE_KEY_SECRET_MALFORMED``: empty, a version that is no number, a short secret.
+        """
+        versions = {}
+        for version, value in secret.items():
+            if not re.fullmatch(r"[1-9][0-9]{0,5}", version) or (
+                len(value.get_secret_value()) < _SHORTEST_SECRET
+            ):
+                raise _malformed_secret()
+            versions[int(version)] = value
+        if not versions:
+            raise _malformed_secret()
+        return cls(versions)
+
+    @property
+    def newest_version(self) -> int:
+        """The version new keys are signed with."""
+        return max(self._versions)
+
+    def make(self, dealership_id: int, key_id: str) -> str:
+        """Sign a key for a dealership with the newest secret."""
+        signed = f"fk1.{dealership_id}.{key_id}.{self.newest_version}"
+        return f"{signed}.{_mac(self._versions[self.newest_version], signed)}"
+
+    def verify(self, text: str) -> SiteKey | None:
+        """Return what a key says, None for one this ring did not make; in constant time."""
+        form = _FORM.fullmatch(text)
+        if form is None:
+            return None
+        dealership_id, key_id, version, mac = form.groups()
+        secret = self._versions.get(int(version))
+        if secret is None:
+            return None
+        if not hmac.compare_digest(_mac(secret, text[: form.end(3)]), mac):
+            return None
+        return SiteKey(dealership_id=int(dealership_id), key_id=key_id, secret_version=int(version))
+
+
+class RememberedKeyRing:
+    """The ring of the site-key secret, read on first use and again when it has grown old.
+
+    Where the secret cannot be read again, the last ring goes on serving: a lead is worth more
+    than a prompt rotation.
+
+    Parameters
+    ----------
+    read
+        Reads the secret, version to value.
+    clock
+        Monotonic seconds.
+    keep_seconds
+        How long one reading is trusted.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Mapping[str, SecretStr]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        keep_seconds: float = 300.0,
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self._keep_seconds = keep_seconds
+        self._ring: SiteKeyRing | None = None
+        self._read_at = 0.0
+
+    def current(self) -> SiteKeyRing:
+        """Return the ring.
+
+        Raises
+        ------
+        ForecourtError
+            The secret was never read and cannot be read now.
+        """
+        now = self._clock()
+        if self._ring is None or now - self._read_at >= self._keep_seconds:
+            try:
+                self._ring = SiteKeyRing.from_secret(self._read())
+            except ForecourtError:
+                if self._ring is None:
+                    raise
+            self._read_at = now
+        return self._ring
+
+
+def new_key_id() -> str:
+    """Draw the id of a new key: 12 letters and digits."""
+    return secrets.token_hex(6)
+
+
+def _mac(secret: SecretStr, signed: str) -> str:
+    digest = hmac.new(secret.get_secret_value().encode(), signed.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _malformed_secret() -> PermanentError:
+    return PermanentError(
+        code="SITE_KEY_SECRET_MALFORMED",
+        detail='The site-key secret must be {"1": "<at least 16 random characters>", …}.',
+        target="SecretsManager",
+    )
