@@ -1,0 +1,43 @@
+"""From a function's settings to its database."""
+
+from typing import Protocol
+
+from forecourt.aws.secrets import SecretStore
+from forecourt.storage.postgres import Connection, Database, open_connection
+
+
+class DatabaseSettings(Protocol):
+    """The settings every function with a database has (``DATABASE_*``)."""
+
+    @property
+    def database_host(self) -> str: ...  # noqa: D102 - named by its variable
+    @property
+    def database_port(self) -> int: ...  # noqa: D102
+    @property
+    def database_name(self) -> str: ...  # noqa: D102
+    @property
+    def database_secret_arn(self) -> str: ...  # noqa: D102
+    @property
+    def database_sslmode(self) -> str: ...  # noqa: D102
+
+
+def open_database(settings: DatabaseSettings) -> Database:
+    """Build the database of these settings; neither secret nor server is asked before first use.
+
+    The login is read from Secrets Manager each time a connection is opened, so a rotated password
+    is picked up by the sandboxes that run.
+    """
+    secrets = SecretStore()
+
+    def connect() -> Connection:
+        login = secrets.database_login(settings.database_secret_arn)
+        return open_connection(
+            host=settings.database_host,
+            port=settings.database_port,
+            name=settings.database_name,
+            username=login.username,
+            password=login.password,
+            sslmode=settings.database_sslmode,
+        )
+
+    return Database(connect)
