@@ -62,9 +62,9 @@ $(built): .venv-sam/.sam-ready $(built_from)
 invoke: setup build ## Run one built function on an event (FUNCTION=LeadIntakeFunction EVENT=events/…json)
 	@$(bin)/python -m tests.support.sam "$(FUNCTION)" "$(EVENT)"
 
-deploy: .venv-sam/.sam-ready ## Build and deploy to AWS with a profile of samconfig.toml (ENV=dev)
+deploy: .venv-sam/.sam-ready ## Build and deploy to AWS with a profile of samconfig.toml (ENV=dev; first ARGS=--guided)
 	requirements/sam.sh build --config-env $(ENV) --build-dir .aws-sam/$(ENV)
-	requirements/sam.sh deploy --config-env $(ENV) --template-file .aws-sam/$(ENV)/template.yaml
+	requirements/sam.sh deploy --config-env $(ENV) --template-file .aws-sam/$(ENV)/template.yaml $(ARGS)
 
 requirements: setup ## Compile requirements/*.in again (ARGS="--upgrade")
 	requirements/compile.sh $(ARGS)

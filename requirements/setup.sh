@@ -83,6 +83,8 @@ find_uv() {
 is_python_3_13 "$environment/bin/python" || make_environment
 uv=$(find_uv)
 
+# Trust what the machine trusts, as pip does: a company's proxy may sign with its own authority.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 # Where the home folder cannot be written there is no cache to keep.
 [ -w "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}}}" ] || export UV_NO_CACHE=1
 install=("$uv" pip install --quiet --python "$environment/bin/python")
