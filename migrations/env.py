@@ -20,7 +20,11 @@ def run_on(connection: Connection) -> None:
 
     The lock is taken after ``begin``, so it ends with the transaction, whatever ends that.
     """
-    context.configure(connection=connection, transaction_per_migration=False)
+    context.configure(
+        connection=connection,
+        transaction_per_migration=False,
+        on_version_apply=context.config.attributes.get("on_version_apply"),
+    )
     with context.begin_transaction():
         # A role may carry the short time-outs of the functions; a migration may take longer.
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

@@ -1,5 +1,6 @@
 """From a function's settings to its database."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from forecourt.aws.secrets import SecretStore
@@ -21,11 +22,11 @@ class DatabaseSettings(Protocol):
     def database_sslmode(self) -> str: ...  # noqa: D102
 
 
-def open_database(settings: DatabaseSettings) -> Database:
-    """Build the database of these settings; neither secret nor server is asked before first use.
+def database_login(settings: DatabaseSettings) -> Callable[[], Connection]:
+    """Make what opens a connection with these settings; nothing is asked before it is called.
 
-    The login is read from Secrets Manager each time a connection is opened, so a rotated password
-    is picked up by the sandboxes that run.
+    The login is read from Secrets Manager each time, so a rotated password is picked up by the
+    sandboxes that run.
     """
     secrets = SecretStore()
 
@@ -40,4 +41,9 @@ def open_database(settings: DatabaseSettings) -> Database:
             sslmode=settings.database_sslmode,
         )
 
-    return Database(connect)
+    return connect
+
+
+def open_database(settings: DatabaseSettings) -> Database:
+    """Build the database of these settings; neither secret nor server is asked before first use."""
+    return Database(database_login(settings))
