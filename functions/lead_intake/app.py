@@ -1,0 +1,39 @@
+"""Take leads from dealers' websites: ``POST`` and ``OPTIONS /api/leads``."""
+
+from functools import cache
+from typing import Any
+
+from forecourt.aws.intake_metrics import count_lead
+from forecourt.aws.intake_queue import SqsIntakeQueue
+from forecourt.aws.s3 import JsonBucket
+from forecourt.aws.secrets import SecretStore
+from forecourt.http_request import HttpRequest
+from forecourt.leads.intake import LeadIntake
+from forecourt.leads.rate_limit import RateLimit
+from forecourt.leads.sites import SiteDirectory
+from forecourt.logs import get_logger
+from forecourt.security.site_keys import RememberedKeyRing
+from forecourt.settings import LeadIntakeSettings
+
+
+@cache
+def intake() -> LeadIntake:
+    """Wire the intake on the sandbox's first request."""
+    settings = LeadIntakeSettings.from_environment()
+    secrets = SecretStore()
+    ring = RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn))
+    return LeadIntake(
+        key_ring=ring.current,
+        sites=SiteDirectory(JsonBucket(settings.run_bucket, read_seconds=1.0)),
+        rate_limit=RateLimit(),
+        queue=SqsIntakeQueue(settings.leads_queue_url),
+    )
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer one request of the HTTP API."""
+    result = intake().answer(HttpRequest.from_event(event))
+    if result.outcome != "preflight":
+        count_lead(result.outcome)
+        get_logger("lead_intake").info("Lead request answered", **result.facts())
+    return result.answer.to_event()

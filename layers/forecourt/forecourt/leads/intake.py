@@ -1,0 +1,260 @@
+"""Taking a lead from a website: everything between the request and the queue.
+
+No database: what a lead needs to be accepted is its site key and the queue. 202 is answered only
+after the queue has the message.
+"""
+
+import hashlib
+import json
+import math
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from forecourt.errors import ForecourtError, RetryableError
+from forecourt.http_request import HttpRequest
+from forecourt.leads.cors import cors_headers, preflight
+from forecourt.leads.rate_limit import RateLimit
+from forecourt.leads.sites import Rate, SiteDirectory
+from forecourt.leads.submission import LeadSubmission, read_submission
+from forecourt.problem import Answer, FieldError, Problem
+from forecourt.security.origins import normal_origin
+from forecourt.security.site_keys import SiteKey, SiteKeyRing
+from forecourt.strict_json import parse_object
+
+MAX_BODY_BYTES = 160 * 1024
+LEADS_PATH = "/api/leads"
+
+_NAMESPACE = uuid.UUID("5b0d6c0e-0c1c-5f0f-9a58-3f6a0a3f2f61")
+_RETRY_SECONDS = "5"
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class IntakeQueue(Protocol):
+    """Where accepted leads go."""
+
+    def send(self, body: str, *, group: str) -> None:
+        """Store a message; RetryableError where it may not have been stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeResult:
+    """The answer, and what may be said of it without naming anybody."""
+
+    answer: Answer
+    outcome: str
+    dealership_id: int | None = None
+    lead_id: str | None = None
+    request_id: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what goes into the log."""
+        return {
+            "outcome": self.outcome,
+            "status": self.answer.status,
+            "dealership_id": self.dealership_id,
+            "lead_id": self.lead_id,
+            "correlation_id": self.request_id,
+        }
+
+
+class LeadIntake:
+    """Answers ``POST`` and ``OPTIONS /api/leads``.
+
+    Parameters
+    ----------
+    key_ring
+        Returns the ring that verifies site keys; ForecourtError where there is none to be had.
+    sites
+        What each dealership's website may do.
+    rate_limit
+        Buckets of this sandbox.
+    queue
+        Takes the accepted leads.
+    now
+        The wall clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        key_ring: Callable[[], SiteKeyRing],
+        sites: SiteDirectory,
+        rate_limit: RateLimit,
+        queue: IntakeQueue,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._key_ring = key_ring
+        self._sites = sites
+        self._rate_limit = rate_limit
+        self._queue = queue
+        self._now = now
+
+    def answer(self, request: HttpRequest) -> IntakeResult:
+        """Take one request; never raises for what a caller or the queue did."""
+        try:
+            _check_route(request)
+            if request.method == "OPTIONS":
+                return IntakeResult(answer=preflight(request), outcome="preflight")
+            return self._accept(request)
+        except Problem as problem:
+            problem.headers.update(cors_headers(request))
+            return IntakeResult(
+                answer=problem.to_answer(request.request_id),
+                outcome=problem.kind,
+                request_id=request.request_id,
+            )
+
+    def _accept(self, request: HttpRequest) -> IntakeResult:
+        key = self._verified_key(request)
+        rate = self._admitted_rate(request, key)
+        wait = self._rate_limit.wait_seconds(key.dealership_id, key.key_id, rate)
+        if wait > 0:
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too-many-leads",
+                "This site key sends leads faster than it may; wait as Retry-After says.",
+                headers={"Retry-After": str(math.ceil(wait))},
+            )
+        _check_content_type(request)
+        idempotency_key = _idempotency_key(request)
+        lead = read_submission(*parse_object(request.body(MAX_BODY_BYTES)))
+        lead_id = str(lead_id_for(key.dealership_id, idempotency_key, lead))
+        message = {
+            "schema": 1,
+            "leadId": lead_id,
+            "dealershipId": key.dealership_id,
+            "receivedAt": self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "idempotencyKey": idempotency_key,
+            "siteKeyId": key.key_id,
+            "spam": lead.is_spam,
+            "correlationId": request.request_id,
+            "lead": lead.to_wire(),
+        }
+        try:
+            # ASCII, because SQS refuses some characters that JSON may hold as they are.
+            self._queue.send(
+                json.dumps(message, separators=(",", ":")), group=str(key.dealership_id)
+            )
+        except RetryableError as error:
+            raise _try_again(
+                detail="The lead could not be stored just now; send it again."
+            ) from error
+        return IntakeResult(
+            answer=Answer(
+                status=HTTPStatus.ACCEPTED.value,
+                body=json.dumps({"leadId": lead_id, "status": "queued"}),
+                headers={
+                    "Content-Type": "application/json",
+                    "Cache-Control": "no-store",
+                    **cors_headers(request),
+                },
+            ),
+            outcome="spam" if lead.is_spam else "accepted",
+            dealership_id=key.dealership_id,
+            lead_id=lead_id,
+            request_id=request.request_id,
+        )
+
+    def _verified_key(self, request: HttpRequest) -> SiteKey:
+        try:
+            ring = self._key_ring()
+        except ForecourtError as error:
+            raise _try_again(
+                detail="Site keys cannot be checked just now; send it again."
+            ) from error
+        key = ring.verify(request.headers.get("x-site-key", "").strip())
+        if key is None:
+            raise _unauthorized()
+        return key
+
+    def _admitted_rate(self, request: HttpRequest, key: SiteKey) -> Rate:
+        site = self._sites.find(key.dealership_id)
+        if site is None:
+            return Rate()
+        if key.key_id not in site.keys:
+            raise _unauthorized()
+        origin = request.headers.get("origin")
+        if origin is not None and not site.allows_origin(normal_origin(origin) or ""):
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "origin-not-allowed",
+                "Pages of this origin may not send leads for this dealership; "
+                "add the origin to the dealership, or post from your server.",
+            )
+        return site.keys[key.key_id]
+
+
+def lead_id_for(dealership_id: int, idempotency_key: str | None, lead: LeadSubmission) -> uuid.UUID:
+    """Return the id of a lead: the same for the same key and body, random without a key.
+
+    UUIDv5 over dealership, key and SHA-256 of the validated body, so a repeat is the same lead
+    and the same key with another body is another lead: nothing is dropped.
+    """
+    if idempotency_key is None:
+        return uuid.uuid4()
+    body = json.dumps(lead.to_wire(), sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return uuid.uuid5(_NAMESPACE, f"{dealership_id}\n{idempotency_key}\n{digest}")
+
+
+def _check_route(request: HttpRequest) -> None:
+    if request.path.rstrip("/") != LEADS_PATH:
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found", f"There is only {LEADS_PATH} here.")
+    if request.method not in {"POST", "OPTIONS"}:
+        raise Problem(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Leads are sent with POST.",
+            headers={"Allow": "POST, OPTIONS"},
+        )
+
+
+def _check_content_type(request: HttpRequest) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
+    if media_type.strip().lower() != "application/json" or (
+        charset and charset.group(1).lower() not in {"utf-8", "utf8"}
+    ):
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-content-type",
+            "Send the lead as application/json in UTF-8.",
+        )
+
+
+def _idempotency_key(request: HttpRequest) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and _IDEMPOTENCY_KEY.fullmatch(key) is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid-fields",
+            "The Idempotency-Key header cannot be taken as it is.",
+            errors=(
+                FieldError("Idempotency-Key", "must have 1 to 200 ASCII characters, no blanks"),
+            ),
+        )
+    return key
+
+
+def _unauthorized() -> Problem:
+    return Problem(
+        HTTPStatus.UNAUTHORIZED,
+        "site-key-refused",
+        "The X-Site-Key header is missing, wrong or revoked; use the dealership's present key.",
+        headers={"WWW-Authenticate": "SiteKey"},
+    )
+
+
+def _try_again(*, detail: str) -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "try-again",
+        detail,
+        headers={"Retry-After": _RETRY_SECONDS},
+    )

@@ -1,0 +1,210 @@
+"""What a website may send as a lead (design, section 7), checked field by field.
+
+Texts lose blanks at both ends, and a blank text or null counts as not sent: web forms post their
+empty fields. Lengths are in characters and are those of the columns the texts go to.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from forecourt.leads.lead import FinanceStatus, Rating, VehicleInterest
+from forecourt.problem import FieldError, Problem
+
+_EMAIL_LIMIT = 100
+_LARGEST_ID = 2**31 - 1
+_LARGEST_NUMBER = 2**53
+_COMPANY_TEXT_LIMIT = 500
+
+# One @, no blanks or specials, a dot in the domain: the HTML standard's "valid e-mail address"
+# with letters of any script (RFC 6531).
+_EMAIL = re.compile(
+    r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,64}"
+    r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W_](?:[\w-]{0,61}[^\W_])?"
+)
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
+
+
+def _wrong(*, cure: str) -> PydanticCustomError:
+    return PydanticCustomError("wrong", cure)
+
+
+def _checked_email(value: str) -> str:
+    if _EMAIL.fullmatch(value) is None:
+        raise _wrong(cure="must be an e-mail address like sam@example.org")
+    # The vendor counts UTF-16 units, the column counts characters; the first is never fewer.
+    if len(value.encode("utf-16-le")) > 2 * _EMAIL_LIMIT:
+        raise _wrong(cure="must have at most 100 characters")
+    return value
+
+
+def _checked_web_address(value: str) -> str:
+    if _WEB_ADDRESS.fullmatch(value) is None:
+        raise _wrong(cure="must start with http:// or https:// and hold no blank")
+    return value
+
+
+def _checked_company_value(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - JSON
+    if isinstance(value, str) and len(value) > _COMPANY_TEXT_LIMIT:
+        raise _wrong(cure="must have at most 500 characters")
+    if isinstance(value, int | float) and abs(value) > _LARGEST_NUMBER:
+        raise _wrong(cure="must be a number between -2^53 and 2^53")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise _wrong(cure="must be a text, a number, true, false or null")
+
+
+type _Text20 = Annotated[str, Field(max_length=20)]
+type _Text50 = Annotated[str, Field(max_length=50)]
+type _MemberName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,49}$")]
+type _CompanyValue = Annotated[Any, AfterValidator(_checked_company_value)]
+
+
+# Pydantic's error types, said as what to do; those of our own checks say it themselves.
+_CURES = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field; remove it",
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} members",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "enum": "must be one of {expected}",
+    "string_pattern_mismatch": "must have a name of letters, digits and _, at most 50 long",
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_blanks(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        stripped = {
+            name: item.strip() if isinstance(item, str) else item for name, item in value.items()
+        }
+        return {name: item for name, item in stripped.items() if item is not None and item != ""}
+
+
+class SubmittedAddress(_Part):
+    """The visitor's postal address."""
+
+    line: Annotated[str, Field(max_length=200)] | None = None
+    city: _Text50 | None = None
+    state: _Text50 | None = None
+    post_code: Annotated[str, Field(max_length=10)] | None = None
+
+
+class Consent(_Part):
+    """What the visitor agreed to, in the words that were shown."""
+
+    marketing: bool
+    text: Annotated[str, Field(max_length=2000)] | None = None
+    version: _Text50 | None = None
+
+
+class LeadSubmission(_Part):
+    """One valid lead body.
+
+    ``company`` is a flat object for Dynamics, at most 30 members. ``website`` is a field people
+    do not see; whoever fills it in is a robot.
+    """
+
+    name: Annotated[str, Field(max_length=255)]
+    email: Annotated[str, AfterValidator(_checked_email)]
+    phone: _Text20 | None = None
+    message: Annotated[str, Field(max_length=10_000)] | None = None
+    vehicle_id: Annotated[int, Field(ge=1, le=_LARGEST_ID)] | None = None
+    stock_number: Annotated[str, Field(max_length=100)] | None = None
+    vehicle_interest: Annotated[VehicleInterest, Field(strict=False)] | None = None
+    finance_status: Annotated[FinanceStatus, Field(strict=False)] | None = None
+    rating: Annotated[Rating, Field(strict=False)] | None = None
+    source_page_url: (
+        Annotated[str, Field(max_length=2000), AfterValidator(_checked_web_address)] | None
+    ) = None
+    address: SubmittedAddress | None = None
+    consent: Consent | None = None
+    company: Annotated[dict[_MemberName, _CompanyValue], Field(max_length=30)] | None = None
+    website: Annotated[str, Field(max_length=2000)] | None = None
+
+    @property
+    def is_spam(self) -> bool:
+        """Whether the field people do not see was filled in."""
+        return self.website is not None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body as it travels on: camelCase names, what was not sent left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def read_submission(body: Mapping[str, Any], errors: Iterable[FieldError] = ()) -> LeadSubmission:
+    """Check a parsed body.
+
+    Parameters
+    ----------
+    body
+        The JSON object.
+    errors
+        What its parser already found wrong with it.
+
+    Raises
+    ------
+    Problem
+        422 naming every bad field with its cure.
+    """
+    found = {error.field: error for error in errors}
+    submission = None
+    try:
+        submission = LeadSubmission.model_validate(dict(body))
+    except ValidationError as error:
+        for one in map(_field_error, error.errors(include_url=False)):
+            found.setdefault(one.field, one)
+    if _is_sent(body.get("vehicleId")) and _is_sent(body.get("stockNumber")):
+        choice = FieldError("stockNumber", "give vehicleId or stockNumber, not both")
+        found.setdefault(choice.field, choice)
+    if found or submission is None:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid-fields",
+            "Some fields cannot be taken as they are; errors names them all.",
+            errors=tuple(found.values()),
+        )
+    return submission
+
+
+def _is_sent(value: object) -> bool:
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def _field_error(error: ErrorDetails) -> FieldError:
+    place = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    return FieldError(place or "(body)", _cure(error))
+
+
+def _cure(error: ErrorDetails) -> str:
+    cure = _CURES.get(error["type"])
+    return error["msg"] if cure is None else cure.format_map(error.get("ctx", {}))
