@@ -57,7 +57,7 @@ class EasyCarsRequest(BaseModel):
             return cls.model_validate(dict(fields))
         except ValidationError as error:
             refusals = "; ".join(
-                f"{'.'.join(map(str, refusal['loc'])) or cls.__name__}: {refusal['msg']}"
+                f"{'.'.join(map(str, refusal['loc'])) or cls.__name__}: {refusal['msg'].removeprefix('Value error, ')}"
                 for refusal in error.errors(
                     include_url=False, include_context=False, include_input=False
                 )
