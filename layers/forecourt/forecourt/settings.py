@@ -165,6 +165,11 @@ class SyncPlannerSettings(_Database, _RunBucket):
 class StockSyncSettings(_Database, _CredentialsKey, _EasyCars):
     """Settings of ``stock_sync``."""
 
+    database_pipeline: bool = Field(
+        default=True,
+        description="true, or false where a database proxy does not stand pipeline mode",
+    )
+
 
 class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):
     """Settings of ``sync_summary``."""

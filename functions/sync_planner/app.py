@@ -1,0 +1,26 @@
+"""Plan one run of the sync state machine: which dealerships, how many at once."""
+
+from functools import cache
+from typing import Any
+
+from forecourt.aws.sync_plans import S3SyncPlans
+from forecourt.settings import SyncPlannerSettings
+from forecourt.stock.plan import PlanRequest, SyncPlanner
+from forecourt.stock.state_machine_errors import only_state_machine_errors
+from forecourt.storage.database_settings import open_database
+from forecourt.storage.stock_store import PostgresPlanStore
+
+
+@cache
+def planner() -> SyncPlanner:
+    """Wire the planner on the sandbox's first call."""
+    settings = SyncPlannerSettings.from_environment()
+    return SyncPlanner(
+        store=PostgresPlanStore(open_database(settings)), files=S3SyncPlans(settings.run_bucket)
+    )
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer the state machine's Plan state."""
+    with only_state_machine_errors():
+        return planner().plan(PlanRequest.from_event(event)).to_payload()

@@ -1,0 +1,238 @@
+"""Decide which dealerships a run syncs, and how many at once (design 5.2)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from forecourt.errors import PermanentError
+from forecourt.logs import get_logger
+
+ENABLED_KEY = "easycar_sync_enabled"
+CONCURRENCY_KEY = "easycar_sync_concurrency"
+CONCURRENCY_DEFAULT = 1
+CONCURRENCY_MAX = 1000
+
+_JOB_NAMESPACE = UUID("5b0c3f0e-6c0b-5f0e-9a44-6f7265636f75")
+_OFF = frozenset({"false", "off", "no", "0"})
+
+SyncKind = Literal["stock", "lead"]
+Trigger = Literal["schedule", "manual"]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, validate_by_name=True, extra="ignore"
+    )
+
+
+class SyncInput(_Input):
+    """What started the state machine: a schedule, or a person who may name dealerships."""
+
+    sync_type: SyncKind
+    trigger: Trigger
+    job_id: UUID | None = None
+    schedule_name: str | None = Field(default=None, max_length=255)
+    scheduled_time: AwareDatetime | None = None
+    dealership_ids: tuple[int, ...] | None = Field(default=None, min_length=1)
+
+
+class PlanRequest(_Input):
+    """One execution's call of the planner."""
+
+    input: SyncInput
+    execution_name: str = Field(min_length=1, max_length=255)
+    started_at: AwareDatetime
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> "PlanRequest":
+        """Read the state machine's call.
+
+        Raises
+        ------
+        PermanentError
+            ``INVALID_INPUT``, naming every bad field.
+        """
+        try:
+            return cls.model_validate(event)
+        except ValidationError as error:
+            fields = "; ".join(
+                f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+                for problem in error.errors(include_url=False, include_input=False)
+            )
+            raise PermanentError(code="INVALID_INPUT", detail=fields, target="Forecourt") from error
+
+    @property
+    def job_id(self) -> UUID:
+        """Return the same id for the same cause, however often it is delivered.
+
+        A person's run brings its own; a schedule's is UUIDv5 of schedule and scheduled time
+        (design 5.3), so a start that is delivered twice is one job.
+        """
+        if self.input.job_id is not None:
+            return self.input.job_id
+        if self.input.schedule_name is not None and self.input.scheduled_time is not None:
+            moment = self.input.scheduled_time.astimezone(UTC).isoformat(timespec="seconds")
+            return uuid5(_JOB_NAMESPACE, f"schedule\n{self.input.schedule_name}\n{moment}")
+        return self.execution_job_id
+
+    @property
+    def execution_job_id(self) -> UUID:
+        """The id of an execution that cannot have its cause's."""
+        return uuid5(_JOB_NAMESPACE, f"execution\n{self.execution_name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLocation:
+    """Where a run's list of dealerships lies."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncJob:
+    """One run over many dealerships, as its ``sync_job`` row begins."""
+
+    job_id: UUID
+    sync_type: SyncKind
+    trigger: Trigger
+    execution_name: str
+    schedule_name: str | None
+    scheduled_time: datetime | None
+    started_at: datetime
+    planned: int
+    concurrency: int
+    plan: PlanLocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRun:
+    """What the state machine goes on with; ``reason`` says why nothing was planned."""
+
+    job: SyncJob
+    reason: str | None = None
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the planner's output, in the state machine's camelCase."""
+        payload: dict[str, Any] = {
+            "jobId": str(self.job.job_id),
+            "syncType": self.job.sync_type,
+            "trigger": self.job.trigger,
+            "planned": self.job.planned,
+            "concurrency": self.job.concurrency,
+            "plan": {"bucket": self.job.plan.bucket, "key": self.job.plan.key},
+        }
+        if self.reason is not None:
+            payload["reason"] = self.reason
+        return payload
+
+
+class PlanStore(Protocol):
+    """The switches, the dealerships, and the job rows."""
+
+    def switches(self) -> Mapping[str, str]:
+        """Return the ``system_settings`` that are set, by key."""
+        ...
+
+    def eligible_dealerships(self) -> list[int]:
+        """Return who has auto-sync on (no settings row means on) and active credentials."""
+        ...
+
+    def start_job(self, job: SyncJob) -> bool:
+        """Write the job's row; False when another execution has this job already."""
+        ...
+
+
+class PlanFiles(Protocol):
+    """Where the Distributed Map reads its items from."""
+
+    def location(self, job_id: UUID) -> PlanLocation:
+        """Return where the job's list lies or would lie."""
+        ...
+
+    def write(self, location: PlanLocation, dealership_ids: Sequence[int]) -> None:
+        """Store the list as ``[{"dealershipId": 1}, …]``."""
+        ...
+
+    def read(self, location: PlanLocation) -> list[int]:
+        """Return the list that was written there."""
+        ...
+
+
+class SyncPlanner:
+    """Plans one run, writes its list and its job row."""
+
+    def __init__(self, *, store: PlanStore, files: PlanFiles) -> None:
+        self._store = store
+        self._files = files
+        self._log = get_logger("sync_planner")
+
+    def plan(self, request: PlanRequest) -> PlannedRun:
+        """Plan the run of one execution; a repeated call of the same execution plans it anew.
+
+        Dealerships a person named are all planned, also without credentials, so that each
+        comes back with its outcome instead of vanishing.
+        """
+        switches = self._store.switches()
+        dealership_ids, reason = self._choose(request.input, switches)
+        concurrency = self._concurrency(switches)
+        job = _job(request, request.job_id, len(dealership_ids), concurrency, self._files)
+        if not self._store.start_job(job):
+            reason = f"job {job.job_id} was started by another execution already"
+            dealership_ids = []
+            job = _job(request, request.execution_job_id, 0, concurrency, self._files)
+            self._store.start_job(job)
+        self._files.write(job.plan, dealership_ids)
+        self._log.info("sync planned", job_id=str(job.job_id), planned=job.planned, reason=reason)
+        return PlannedRun(job=job, reason=reason)
+
+    def _choose(
+        self, wanted: SyncInput, switches: Mapping[str, str]
+    ) -> tuple[list[int], str | None]:
+        if switches.get(ENABLED_KEY, "true").strip().lower() in _OFF:
+            return [], f"{ENABLED_KEY} is off"
+        if wanted.dealership_ids is not None:
+            return sorted(set(wanted.dealership_ids)), None
+        eligible = self._store.eligible_dealerships()
+        if not eligible:
+            return [], "no dealership has auto-sync on and active credentials"
+        return eligible, None
+
+    def _concurrency(self, switches: Mapping[str, str]) -> int:
+        text = switches.get(CONCURRENCY_KEY)
+        if text is None:
+            return CONCURRENCY_DEFAULT
+        try:
+            concurrency = int(text)
+        except ValueError:
+            concurrency = 0
+        if 1 <= concurrency <= CONCURRENCY_MAX:
+            return concurrency
+        self._log.warning(
+            "setting is not a number from 1 to 1000; the default is used",
+            key=CONCURRENCY_KEY,
+            default=CONCURRENCY_DEFAULT,
+        )
+        return CONCURRENCY_DEFAULT
+
+
+def _job(
+    request: PlanRequest, job_id: UUID, planned: int, concurrency: int, files: PlanFiles
+) -> SyncJob:
+    return SyncJob(
+        job_id=job_id,
+        sync_type=request.input.sync_type,
+        trigger=request.input.trigger,
+        execution_name=request.execution_name,
+        schedule_name=request.input.schedule_name,
+        scheduled_time=request.input.scheduled_time,
+        started_at=request.started_at,
+        planned=planned,
+        concurrency=concurrency,
+        plan=files.location(job_id),
+    )

@@ -1,0 +1,187 @@
+"""What the stock sync needs of the world; adapters in easycars, storage and aws provide it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+import msgspec
+
+from forecourt.errors import SkippableError
+from forecourt.security.credentials import EasyCarsCredentials
+from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun
+
+
+class StockFeed(Protocol):
+    """One complete answer of the vendor, its items sliced out of the body but not parsed."""
+
+    @property
+    def items(self) -> Sequence[msgspec.Raw]:
+        """One JSON object per vehicle, each a view into the body."""
+        ...
+
+    @property
+    def warning(self) -> str | None:
+        """The vendor's words where it answered Code 5, redacted."""
+        ...
+
+    @property
+    def body_bytes(self) -> int:
+        """Size of the body."""
+        ...
+
+
+class StockSource(Protocol):
+    """Where a dealership's stock comes from."""
+
+    def fetch_stock(
+        self, credentials: EasyCarsCredentials, *, deadline: float | None = None
+    ) -> StockFeed:
+        """Return the whole feed; ``deadline`` is in seconds of ``time.monotonic()``.
+
+        Raises
+        ------
+        RetryableError, PermanentError
+            The vendor is away, or refuses.
+        """
+        ...
+
+
+class CredentialSource(Protocol):
+    """Where a dealership's credentials come from."""
+
+    def load(self, dealership_id: int) -> EasyCarsCredentials | None:
+        """Return the active credentials, or None where there are none."""
+        ...
+
+    def mark_synced(self, credential_id: int) -> None:
+        """Note that a sync with these credentials has just reached its end."""
+        ...
+
+
+class VehicleDraft(Protocol):
+    """What the mapping made of one item: attributes named as the ``vehicle`` columns, and more."""
+
+    @property
+    def easycars_stock_number(self) -> str:
+        """The match key."""
+        ...
+
+    @property
+    def easycars_raw_data(self) -> str:
+        """The item as JSON text that jsonb can hold."""
+        ...
+
+    @property
+    def features(self) -> Sequence[str]:
+        """What the vehicle has, in the vendor's order."""
+        ...
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """One sentence per value that was cut, replaced or dropped."""
+        ...
+
+
+class StockMapping(Protocol):
+    """The rules that make a vehicle of a feed item."""
+
+    @property
+    def version(self) -> int:
+        """Raised whenever the rules change, so that every vehicle is written again."""
+        ...
+
+    def stock_number_of(self, raw: msgspec.Raw) -> str:
+        """Return an item's stock number without parsing the rest of it.
+
+        Raises
+        ------
+        SkippableError
+            It has none.
+        """
+        ...
+
+    def draft(self, raw: msgspec.Raw) -> VehicleDraft:
+        """Parse and map one item.
+
+        Raises
+        ------
+        SkippableError
+            It cannot be a vehicle.
+        """
+        ...
+
+
+class KnownVehicle(NamedTuple):
+    """What the database says of one stock number before a run writes.
+
+    ``content_hash`` is None where the vehicle has to be written whatever the feed says: it was
+    never hashed, was removed, or came from another yard, account or environment.
+    """
+
+    content_hash: bytes | None
+    from_easycars: bool
+    created_by_job: bool
+    written_by_job: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleWrite:
+    """One changed vehicle, ready to be stored; ``position`` counts from 1 in the feed."""
+
+    position: int
+    stock_number: str
+    content_hash: bytes
+    draft: VehicleDraft
+
+
+class WriteOutcome(Enum):
+    """What the database did with one write."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    KEPT = "kept"
+    """Nothing: since the comparison, somebody stored the same or made the vehicle their own."""
+
+
+class StockStore(Protocol):
+    """The log row that is the lock, and the vehicles it protects."""
+
+    def open_run(self, job_id: UUID, dealership_id: int) -> SyncRun | SyncResult:
+        """Take the dealership's lock, or return how this job's run already ended.
+
+        Raises
+        ------
+        PermanentError
+            ``ALREADY_RUNNING``: another job holds the lock; ``UNKNOWN_DEALERSHIP``.
+        """
+        ...
+
+    def known_vehicles(self, run: SyncRun, source_scope: str) -> dict[str, KnownVehicle]:
+        """Return every vehicle of the dealership that has a stock number, by that number."""
+        ...
+
+    def write_vehicles(
+        self,
+        run: SyncRun,
+        source_scope: str,
+        chunk: Sequence[VehicleWrite],
+        progress: Counts,
+    ) -> list[WriteOutcome | SkippableError]:
+        """Store a chunk in one transaction, renew the lease, and tell each row's fate in order.
+
+        Raises
+        ------
+        PermanentError
+            ``LEASE_LOST``: another run holds the row now; nothing of the chunk was stored.
+        """
+        ...
+
+    def last_received(self, run: SyncRun) -> int:
+        """Return how many items the dealership's last finished run received, 0 for none."""
+        ...
+
+    def close_run(self, run: SyncRun, closing: Closing) -> bool:
+        """End the run if it still holds its row; say whether it did."""
+        ...

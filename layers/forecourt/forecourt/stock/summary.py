@@ -1,0 +1,170 @@
+"""Account for every dealership of a run and tell a person about those that failed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from forecourt.logs import get_logger
+from forecourt.stock.plan import PlanFiles, PlanLocation
+from forecourt.stock.run import Counts, SyncStatus, SyncType
+
+NAMED_IN_ALERT = 200
+"""How many failed dealerships one alert names; an SNS message ends at 256 KB."""
+
+_LINE_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealershipEnd:
+    """How one dealership's part of a run ended."""
+
+    dealership_id: int
+    name: str | None
+    status: SyncStatus
+    reason: str | None
+    counts: Counts
+
+    @property
+    def succeeded(self) -> bool:
+        """A Warning counts as succeeded: the vehicles are in."""
+        return self.status in {SyncStatus.SUCCESS, SyncStatus.WARNING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A finished run; ``planned`` is the sum of the other two."""
+
+    job_id: UUID
+    planned: int
+    succeeded: int
+    failed: int
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the summary's output, in the state machine's camelCase."""
+        return {
+            "jobId": str(self.job_id),
+            "planned": self.planned,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+        }
+
+
+class SummaryStore(Protocol):
+    """The log rows of a job, and its job row."""
+
+    def settle(
+        self, job_id: UUID, sync_type: SyncType, planned: Sequence[int]
+    ) -> list[DealershipEnd]:
+        """Close what is open, add what is missing, and return every row of the planned.
+
+        A row still InProgress is closed Failed ("did not finish") under a new run token, so that
+        a straggler stops at its next chunk; a dealership without a row gets a Failed one ("did
+        not start"). A dealership that does not exist cannot have a row and is not returned.
+        """
+        ...
+
+    def is_finished(self, job_id: UUID) -> bool:
+        """Whether the job's row is closed, so that nobody is told twice."""
+        ...
+
+    def finish_job(self, summary: JobSummary) -> None:
+        """Close the job's row."""
+        ...
+
+
+class AlertPublisher(Protocol):
+    """Who is told when something needs a person."""
+
+    def publish(self, subject: str, text: str) -> None:
+        """Send one alert; ``subject`` has at most 100 characters."""
+        ...
+
+
+class SyncMetrics(Protocol):
+    """Where a run's numbers go."""
+
+    def job_finished(self, sync_type: SyncType, summary: JobSummary, totals: Counts) -> None:
+        """Record one run."""
+        ...
+
+
+class SyncSummary:
+    """Closes runs."""
+
+    def __init__(
+        self,
+        *,
+        store: SummaryStore,
+        files: PlanFiles,
+        alerts: AlertPublisher,
+        metrics: SyncMetrics,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._alerts = alerts
+        self._metrics = metrics
+        self._log = get_logger("sync_summary")
+
+    def summarise(self, job_id: UUID, sync_type: SyncType, plan: PlanLocation) -> JobSummary:
+        """Settle a job against its plan, alert, and close it.
+
+        A repeated call returns the same numbers; the alert goes out before the job is closed, so
+        that a crash between the two says it twice rather than never.
+        """
+        planned = self._files.read(plan)
+        ends = {end.dealership_id: end for end in self._store.settle(job_id, sync_type, planned)}
+        outcomes = [ends.get(dealership_id, _unknown(dealership_id)) for dealership_id in planned]
+        failed = [end for end in outcomes if not end.succeeded]
+        summary = JobSummary(
+            job_id=job_id,
+            planned=len(planned),
+            succeeded=len(planned) - len(failed),
+            failed=len(failed),
+        )
+        if self._store.is_finished(job_id):
+            return summary
+        totals = _total(outcomes)
+        self._log.info("sync finished", **summary.to_payload())
+        self._metrics.job_finished(sync_type, summary, totals)
+        if failed:
+            self._alerts.publish(*alert_text(summary, sync_type, failed))
+        self._store.finish_job(summary)
+        return summary
+
+
+def alert_text(
+    summary: JobSummary, sync_type: SyncType, failed: Sequence[DealershipEnd]
+) -> tuple[str, str]:
+    """Return subject and text that name each failed dealership and why it failed."""
+    subject = (
+        f"Forecourt: {sync_type.value} sync failed for {summary.failed} of"
+        f" {summary.planned} dealerships"
+    )
+    lines = [f"{subject}.", f"Job {summary.job_id}.", ""]
+    for end in failed[:NAMED_IN_ALERT]:
+        line = f"- {end.name or 'unknown'} (id {end.dealership_id}): {end.reason or 'no reason'}"
+        lines.append(" ".join(line.split())[:_LINE_LENGTH])
+    if len(failed) > NAMED_IN_ALERT:
+        lines.append(f"… and {len(failed) - NAMED_IN_ALERT} more.")
+    return subject, "\n".join(lines)
+
+
+def _unknown(dealership_id: int) -> DealershipEnd:
+    return DealershipEnd(
+        dealership_id=dealership_id,
+        name=None,
+        status=SyncStatus.FAILED,
+        reason="there is no such dealership",
+        counts=Counts(),
+    )
+
+
+def _total(outcomes: Sequence[DealershipEnd]) -> Counts:
+    return Counts(
+        received=sum(end.counts.received for end in outcomes),
+        created=sum(end.counts.created for end in outcomes),
+        updated=sum(end.counts.updated for end in outcomes),
+        unchanged=sum(end.counts.unchanged for end in outcomes),
+        failed=sum(end.counts.failed for end in outcomes),
+    )

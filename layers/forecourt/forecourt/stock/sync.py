@@ -1,0 +1,185 @@
+"""Make one dealership's vehicles equal its EasyCars feed (design 5.2)."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from uuid import UUID
+
+from forecourt.errors import ForecourtError, PermanentError, RetryableError, SkippableError
+from forecourt.logs import get_logger
+from forecourt.stock.comparison import ChangedItem, compare_feed
+from forecourt.stock.ports import (
+    CredentialSource,
+    KnownVehicle,
+    StockMapping,
+    StockSource,
+    StockStore,
+    VehicleDraft,
+    VehicleWrite,
+)
+from forecourt.stock.report import RunReport
+from forecourt.stock.run import Closing, SyncResult, SyncRun
+from forecourt.stock.state_machine_errors import as_state_machine_error
+
+CHUNK_ROWS = 200
+CHUNK_CHARACTERS = 4 * 1024 * 1024
+"""One transaction stores at most this many rows and about this much raw JSON, so that neither
+its locks nor its memory grow with the feed."""
+
+FETCH_SECONDS = 180.0
+"""The vendor's whole answer must come within this; less than the five minutes of the lease."""
+
+CLOSING_SECONDS = 20.0
+"""Kept free at the end of a function's time to store one chunk and close the row."""
+
+
+class StockSync:
+    """Runs the stock sync of single dealerships.
+
+    Parameters
+    ----------
+    source, credentials, store, mapping
+        The vendor, the vault, the database and the mapping rules.
+    clock
+        Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: StockSource,
+        credentials: CredentialSource,
+        store: StockStore,
+        mapping: StockMapping,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._credentials = credentials
+        self._store = store
+        self._mapping = mapping
+        self._clock = clock
+        self._log = get_logger("stock_sync")
+
+    def run(self, job_id: UUID, dealership_id: int, *, seconds_left: float) -> SyncResult:
+        """Sync one dealership and close its log row, whatever happens.
+
+        A repeated call for a job whose run ended well returns that end and does nothing; after
+        a crash or a failure it goes on where the first one stopped.
+
+        Parameters
+        ----------
+        seconds_left
+            How long this process may still run.
+
+        Raises
+        ------
+        RetryableError, PermanentError, SkippableError
+            Exactly these classes, after the row was closed Failed with the reason.
+        """
+        must_end = self._clock() + seconds_left - CLOSING_SECONDS
+        report = RunReport()
+        run: SyncRun | None = None
+        try:
+            opened = self._store.open_run(job_id, dealership_id)
+            if isinstance(opened, SyncResult):
+                return opened
+            run = opened
+            self._sync(run, report, must_end)
+            closing = report.finished()
+            if closing.credential_id is not None:
+                self._credentials.mark_synced(closing.credential_id)
+            self._close(run, closing)
+        except Exception as error:
+            failure = as_state_machine_error(error)
+            self._log.exception("stock sync failed", dealership_id=dealership_id, code=failure.code)
+            if run is not None:
+                self._close_after(failure, run, report)
+            raise failure from error
+        return SyncResult(dealership_id=dealership_id, status=closing.status, counts=closing.counts)
+
+    def _sync(self, run: SyncRun, report: RunReport, must_end: float) -> None:
+        credentials = self._credentials.load(run.dealership_id)
+        if credentials is None:
+            detail = "the dealership has no active EasyCars credentials"
+            raise PermanentError(code="NO_CREDENTIALS", detail=detail, target="Forecourt")
+        report.asked_with(credentials)
+        feed = self._source.fetch_stock(
+            credentials, deadline=min(self._clock() + FETCH_SECONDS, must_end)
+        )
+        report.answered(feed)
+        scope = credentials.stock_scope
+        known = self._store.known_vehicles(run, scope)
+        if not feed.items:
+            standing = sum(vehicle.content_hash is not None for vehicle in known.values())
+            report.nothing_came(expected=max(standing, self._store.last_received(run)))
+            return
+        comparison = compare_feed(
+            feed.items,
+            known,
+            stock_number_of=self._mapping.stock_number_of,
+            mapping_version=self._mapping.version,
+        )
+        report.compared(comparison, known)
+        for chunk in _chunks(self._map(comparison.changed, report)):
+            if self._clock() > must_end:
+                detail = "the function's time is nearly over; what was stored so far stays"
+                raise RetryableError(code="OUT_OF_TIME", detail=detail, target="Forecourt")
+            self._write(run, scope, chunk, known, report)
+
+    def _map(self, changed: Iterable[ChangedItem], report: RunReport) -> Iterator[VehicleWrite]:
+        for item in changed:
+            try:
+                draft = self._mapping.draft(item.raw)
+                _check_number(item, draft)
+            except SkippableError as error:
+                report.rejected(item.position, item.stock_number, error)
+                continue
+            report.altered(item.position, item.stock_number, draft.warnings)
+            yield VehicleWrite(item.position, item.stock_number, item.content_hash, draft)
+
+    def _write(
+        self,
+        run: SyncRun,
+        scope: str,
+        chunk: list[VehicleWrite],
+        known: dict[str, KnownVehicle],
+        report: RunReport,
+    ) -> None:
+        fates = self._store.write_vehicles(run, scope, chunk, report.counts)
+        for write, fate in zip(chunk, fates, strict=True):
+            if isinstance(fate, SkippableError):
+                report.rejected(write.position, write.stock_number, fate)
+            else:
+                report.written(known.get(write.stock_number), fate)
+
+    def _close(self, run: SyncRun, closing: Closing) -> None:
+        if not self._store.close_run(run, closing):
+            detail = "another run holds the dealership's log row now"
+            raise PermanentError(code="LEASE_LOST", detail=detail, target="Forecourt")
+
+    def _close_after(self, failure: ForecourtError, run: SyncRun, report: RunReport) -> None:
+        """Write the reason into the row; the failure itself matters more than a second one."""
+        try:
+            self._store.close_run(run, report.stopped(failure))
+        except Exception:  # noqa: BLE001 - logged; the caller raises the failure itself
+            self._log.exception("stock sync could not close its row", log_id=run.log_id)
+
+
+def _check_number(item: ChangedItem, draft: VehicleDraft) -> None:
+    """Refuse an item with two stock numbers: nobody knows under which it will be found again."""
+    if draft.easycars_stock_number != item.stock_number:
+        detail = f"the item also calls itself {draft.easycars_stock_number}"
+        raise SkippableError(code="STOCK_NUMBER_AMBIGUOUS", detail=detail, target="EasyCars")
+
+
+def _chunks(writes: Iterable[VehicleWrite]) -> Iterator[list[VehicleWrite]]:
+    """Cut the writes where a transaction has grown large enough."""
+    chunk: list[VehicleWrite] = []
+    size = 0
+    for write in writes:
+        chunk.append(write)
+        size += len(write.draft.easycars_raw_data)
+        if len(chunk) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk

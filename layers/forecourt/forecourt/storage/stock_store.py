@@ -1,0 +1,117 @@
+"""The stock sync's ports over PostgreSQL: which statements share a transaction."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from forecourt.errors import PermanentError, SkippableError
+from forecourt.stock.plan import SyncJob
+from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
+from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
+from forecourt.stock.summary import DealershipEnd, JobSummary
+from forecourt.storage import sync_jobs, sync_logs, vehicles
+from forecourt.storage.postgres import Connection, Database
+
+
+class PostgresStockStore:
+    """:class:`forecourt.stock.ports.StockStore`: the lock and the vehicles it protects.
+
+    Parameters
+    ----------
+    pipeline
+        Whether a chunk travels in libpq's pipeline mode; off where a proxy does not stand it.
+    """
+
+    def __init__(self, database: Database, *, pipeline: bool = True) -> None:
+        self._database = database
+        self._pipeline = pipeline
+
+    def open_run(self, job_id: UUID, dealership_id: int) -> SyncRun | SyncResult:
+        """Take the dealership's lock, or return how this job's run already ended."""
+        with self._database.transaction() as connection:
+            taken = sync_logs.take(connection, job_id, dealership_id, SyncType.STOCK)
+        if isinstance(taken, PermanentError):
+            raise taken
+        return taken
+
+    def known_vehicles(self, run: SyncRun, source_scope: str) -> dict[str, KnownVehicle]:
+        """Return every vehicle of the dealership that has a stock number, by that number."""
+        return vehicles.known(
+            self._database.connection(), run.dealership_id, source_scope, run.started_at
+        )
+
+    def write_vehicles(
+        self, run: SyncRun, source_scope: str, chunk: Sequence[VehicleWrite], progress: Counts
+    ) -> list[WriteOutcome | SkippableError]:
+        """Store a chunk in one transaction that first proves the row is still this run's."""
+        try:
+            with self._database.transaction() as connection:
+                _renew(connection, run, progress)
+                return list(
+                    vehicles.upsert_all(
+                        connection,
+                        run.dealership_id,
+                        source_scope,
+                        chunk,
+                        pipeline=self._pipeline,
+                    )
+                )
+        except vehicles.BadRowError:
+            with self._database.transaction() as connection:
+                _renew(connection, run, progress)
+                return vehicles.upsert_each(connection, run.dealership_id, source_scope, chunk)
+
+    def last_received(self, run: SyncRun) -> int:
+        """Return how many items the dealership's last run that ended well received."""
+        return sync_logs.last_received(self._database.connection(), run, SyncType.STOCK)
+
+    def close_run(self, run: SyncRun, closing: Closing) -> bool:
+        """End the run if it still holds its row, and date the credentials it used."""
+        with self._database.transaction() as connection:
+            return sync_logs.close(connection, run, closing)
+
+
+class PostgresPlanStore:
+    """:class:`forecourt.stock.plan.PlanStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def switches(self) -> Mapping[str, str]:
+        """Return the ``system_settings`` that are set, by key."""
+        raise NotImplementedError
+
+    def eligible_dealerships(self) -> list[int]:
+        """Return who has auto-sync on and active credentials."""
+        return sync_jobs.eligible_dealerships(self._database.connection())
+
+    def start_job(self, job: SyncJob) -> bool:
+        """Write the job's row; False when another execution has this job already."""
+        return sync_jobs.start(self._database.connection(), job)
+
+
+class PostgresSummaryStore:
+    """:class:`forecourt.stock.summary.SummaryStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def settle(
+        self, job_id: UUID, sync_type: SyncType, planned: Sequence[int]
+    ) -> list[DealershipEnd]:
+        """Close what is open, add what is missing, and return every row of the planned."""
+        with self._database.transaction() as connection:
+            return sync_logs.settle(connection, job_id, sync_type, planned)
+
+    def is_finished(self, job_id: UUID) -> bool:
+        """Whether the job's row is closed."""
+        return sync_jobs.is_finished(self._database.connection(), job_id)
+
+    def finish_job(self, summary: JobSummary) -> None:
+        """Close the job's row."""
+        sync_jobs.finish(self._database.connection(), summary)
+
+
+def _renew(connection: Connection, run: SyncRun, progress: Counts) -> None:
+    if not sync_logs.renew(connection, run, progress):
+        detail = "another run holds the dealership's log row now; nothing more was stored"
+        raise PermanentError(code="LEASE_LOST", detail=detail, target="Forecourt")

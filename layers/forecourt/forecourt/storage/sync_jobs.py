@@ -1,0 +1,85 @@
+"""The ``sync_job`` table, one row per run over many dealerships, and who is eligible for one."""
+
+from uuid import UUID
+
+from forecourt.stock.plan import SyncJob
+from forecourt.stock.summary import JobSummary
+from forecourt.storage.postgres import Connection
+
+_ELIGIBLE = """
+SELECT c.dealership_id
+FROM dealership_easycars_credentials c
+LEFT JOIN dealership_settings s ON s.dealership_id = c.dealership_id
+WHERE c.is_active AND coalesce(s.easycar_auto_sync_enabled, true)
+ORDER BY c.dealership_id
+"""
+
+_START = """
+INSERT INTO sync_job
+    (id, sync_type, trigger, execution_name, schedule_name, scheduled_time, planned, concurrency,
+     plan_bucket, plan_key, started_at, status)
+VALUES
+    (%(id)s, %(sync_type)s, %(trigger)s, %(execution_name)s, %(schedule_name)s,
+     %(scheduled_time)s, %(planned)s, %(concurrency)s, %(plan_bucket)s, %(plan_key)s,
+     %(started_at)s, 'Running')
+ON CONFLICT (id) DO UPDATE
+SET planned = EXCLUDED.planned, concurrency = EXCLUDED.concurrency,
+    plan_bucket = EXCLUDED.plan_bucket, plan_key = EXCLUDED.plan_key
+WHERE sync_job.execution_name = EXCLUDED.execution_name
+RETURNING id
+"""
+
+_IS_FINISHED = "SELECT completed_at IS NOT NULL FROM sync_job WHERE id = %s"
+
+_FINISH = """
+UPDATE sync_job
+SET planned = %(planned)s, succeeded = %(succeeded)s, failed = %(failed)s,
+    completed_at = clock_timestamp(),
+    status = CASE WHEN %(failed)s = 0 THEN 'Succeeded' ELSE 'Failed' END
+WHERE id = %(id)s
+"""
+
+
+def eligible_dealerships(connection: Connection) -> list[int]:
+    """Return who has active credentials and auto-sync on; no settings row means on."""
+    return [row[0] for row in connection.execute(_ELIGIBLE)]
+
+
+def start(connection: Connection, job: SyncJob) -> bool:
+    """Write the job's row; False when another execution has this job already."""
+    cursor = connection.execute(
+        _START,
+        {
+            "id": job.job_id,
+            "sync_type": job.sync_type,
+            "trigger": job.trigger,
+            "execution_name": job.execution_name,
+            "schedule_name": job.schedule_name,
+            "scheduled_time": job.scheduled_time,
+            "planned": job.planned,
+            "concurrency": job.concurrency,
+            "plan_bucket": job.plan.bucket,
+            "plan_key": job.plan.key,
+            "started_at": job.started_at,
+        },
+    )
+    return cursor.fetchone() is not None
+
+
+def is_finished(connection: Connection, job_id: UUID) -> bool:
+    """Whether the job's row is closed."""
+    row = connection.execute(_IS_FINISHED, (job_id,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def finish(connection: Connection, summary: JobSummary) -> None:
+    """Close the job's row: Succeeded only when no dealership failed."""
+    connection.execute(
+        _FINISH,
+        {
+            "id": summary.job_id,
+            "planned": summary.planned,
+            "succeeded": summary.succeeded,
+            "failed": summary.failed,
+        },
+    )

@@ -1,0 +1,210 @@
+"""The ``vehicle`` table as the stock sync reads and writes it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from itertools import batched, chain
+from operator import attrgetter
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from forecourt.errors import SkippableError
+from forecourt.security.redaction import redact
+from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
+from forecourt.storage.postgres import TARGET, Connection
+
+PLAIN_COLUMNS = (
+    "make",
+    "model",
+    "year",
+    "price",
+    "mileage",
+    "condition",
+    "status",
+    "title",
+    "description",
+    "easycars_yard_code",
+    "easycars_vin",
+    "exterior_color",
+    "interior_color",
+    "body",
+    "fuel_type",
+    "gear_type",
+    "engine_capacity",
+    "door_count",
+)
+"""What the mapping fills besides the JSON; ``images`` is the image sync's, and stays as it is."""
+
+LOCKABLE_COLUMNS = ("price", "title", "description", "status")
+"""What a dealer's edit keeps through nightly runs while it stands in ``locked_fields``."""
+
+LONG_COLUMNS = ("description", "features")
+"""What PostgreSQL compresses and moves out of the row, besides the raw item, which has changed."""
+
+ROWS_PER_STATEMENT = 5
+"""Parsing the statement costs the server as much as storing a fifth of a row: five at a time pay
+it once. More gain nothing; measured with `make bench`."""
+
+_plain_values = attrgetter(*PLAIN_COLUMNS)
+
+_BAD_ROW_CLASSES = frozenset({"22", "23", "54"})
+"""SQLSTATE classes that blame one row: data exception, integrity violation, limit exceeded."""
+
+_KNOWN = """
+SELECT easycars_stock_number,
+       CASE WHEN source_scope = %(scope)s AND removed_from_feed_at IS NULL
+            THEN content_hash END,
+       data_source = 'EasyCars',
+       coalesce(created_at >= %(since)s, false),
+       coalesce(last_synced_from_easycars >= %(since)s, false)
+FROM vehicle
+WHERE dealership_id = %(dealership_id)s AND easycars_stock_number IS NOT NULL
+"""
+
+
+def _assignment(column: str) -> str:
+    value = f"EXCLUDED.{column}"
+    if column in LONG_COLUMNS:
+        # An equal value keeps its stored form: comparing costs less than compressing it again.
+        value = f"CASE WHEN v.{column} = {value} THEN v.{column} ELSE {value} END"
+    if column in LOCKABLE_COLUMNS:
+        value = f"CASE WHEN '{column}' = ANY(v.locked_fields) THEN v.{column} ELSE {value} END"
+    return f"{column} = {value}"
+
+
+_WRITTEN_COLUMNS = ("easycars_raw_data", "features", *PLAIN_COLUMNS)
+_ROW = f"(%s, %s, %s, %s, 'EasyCars', now(), {', '.join(['%s'] * len(_WRITTEN_COLUMNS))})"
+_INSERT = f"""
+INSERT INTO vehicle AS v
+    (dealership_id, easycars_stock_number, content_hash, source_scope, data_source,
+     last_synced_from_easycars, {", ".join(_WRITTEN_COLUMNS)})
+VALUES
+"""  # noqa: S608 - the parts are constants of this file
+_ON_CONFLICT = f"""
+ON CONFLICT (dealership_id, easycars_stock_number) DO UPDATE
+SET content_hash = EXCLUDED.content_hash, source_scope = EXCLUDED.source_scope,
+    last_synced_from_easycars = now(), removed_from_feed_at = NULL,
+    {", ".join(_assignment(column) for column in _WRITTEN_COLUMNS)}
+WHERE v.data_source = 'EasyCars'
+  AND (v.content_hash IS DISTINCT FROM EXCLUDED.content_hash
+       OR v.source_scope IS DISTINCT FROM EXCLUDED.source_scope
+       OR v.removed_from_feed_at IS NOT NULL)
+RETURNING v.easycars_stock_number, v.xmax = 0
+"""
+
+
+@cache
+def _upsert(rows: int) -> str:
+    return _INSERT + ", ".join([_ROW] * rows) + _ON_CONFLICT
+
+
+def known(
+    connection: Connection, dealership_id: int, scope: str, since: datetime
+) -> dict[str, KnownVehicle]:
+    """Return the dealership's vehicles by stock number.
+
+    Parameters
+    ----------
+    scope
+        The feed's (environment, account, yard): a hash that came from another one is no answer.
+    since
+        When the job's run began; what was written after it was written by the job.
+    """
+    rows = connection.execute(
+        _KNOWN, {"dealership_id": dealership_id, "scope": scope, "since": since}
+    )
+    return {row[0]: KnownVehicle(*row[1:]) for row in rows}
+
+
+def upsert_all(
+    connection: Connection,
+    dealership_id: int,
+    scope: str,
+    chunk: Sequence[VehicleWrite],
+    *,
+    pipeline: bool,
+) -> list[WriteOutcome]:
+    """Store the chunk; one bad row makes it raise :class:`BadRowError` and store nothing.
+
+    ``pipeline`` sends all statements in one round trip (libpq pipeline mode, design 9); without
+    it each waits for the one before. No stock number may be in the chunk twice.
+    """
+    created: dict[str, bool] = {}
+    try:
+        with connection.cursor() as cursor:
+            for query, rows in _statements(dealership_id, scope, chunk):
+                if pipeline:
+                    cursor.executemany(query, rows, returning=True)
+                    created.update(row for result in cursor.results() for row in result)
+                else:
+                    for row in rows:
+                        created.update(cursor.execute(query, row))
+    except psycopg.Error as error:
+        if _blames_a_row(error):
+            raise BadRowError from error
+        raise
+    return [_fate(created.get(write.stock_number)) for write in chunk]
+
+
+def upsert_each(
+    connection: Connection, dealership_id: int, scope: str, chunk: Sequence[VehicleWrite]
+) -> list[WriteOutcome | SkippableError]:
+    """Store the chunk row by row, each under its own savepoint, so that only bad rows fail."""
+    fates: list[WriteOutcome | SkippableError] = []
+    for write in chunk:
+        try:
+            with connection.transaction():
+                row = connection.execute(_upsert(1), _row(dealership_id, scope, write)).fetchone()
+            fates.append(_fate(None if row is None else row[1]))
+        except psycopg.Error as error:
+            if not _blames_a_row(error):
+                raise
+            # The server's DETAIL quotes whole rows and stays out.
+            detail = redact(error.diag.message_primary or "a value cannot be sent")
+            fates.append(SkippableError(code="ROW_REFUSED", detail=detail, target=TARGET))
+    return fates
+
+
+class BadRowError(Exception):
+    """One row of a chunk cannot be stored; which one, PostgreSQL's pipeline does not say."""
+
+
+def _statements(
+    dealership_id: int, scope: str, chunk: Sequence[VehicleWrite]
+) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """Pack the rows into as few kinds of statement as can be, each with its parameters."""
+    packs = [
+        tuple(chain.from_iterable(_row(dealership_id, scope, write) for write in pack))
+        for pack in batched(chunk, ROWS_PER_STATEMENT, strict=False)
+    ]
+    full, rest = divmod(len(chunk), ROWS_PER_STATEMENT)
+    if full:
+        yield _upsert(ROWS_PER_STATEMENT), packs[:full]
+    if rest:
+        yield _upsert(rest), packs[full:]
+
+
+def _row(dealership_id: int, scope: str, write: VehicleWrite) -> tuple[Any, ...]:
+    return (
+        dealership_id,
+        write.stock_number,
+        write.content_hash,
+        scope,
+        Jsonb(write.draft.easycars_raw_data, dumps=str.encode),
+        Jsonb(write.draft.features),
+        *_plain_values(write.draft),
+    )
+
+
+def _fate(created: bool | None) -> WriteOutcome:
+    if created is None:
+        return WriteOutcome.KEPT
+    return WriteOutcome.CREATED if created else WriteOutcome.UPDATED
+
+
+def _blames_a_row(error: psycopg.Error) -> bool:
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.DataError)
+    return error.sqlstate[:2] in _BAD_ROW_CLASSES
