@@ -101,7 +101,9 @@ class EasyCarsClient:
         RetryableError, PermanentError, AuthenticationError
             The feed is not complete: change nothing.
         """
-        request = GetAdvertisementStocksRequest(yard_code=credentials.yard_code or None)
+        request = GetAdvertisementStocksRequest.from_fields(
+            {"YardCode": credentials.yard_code or None}
+        )
         answer = self._session.read(verdict.STOCK, credentials, request.to_wire(), deadline)
         return StockFeed(
             items=answer.fields["StockList"],

@@ -56,13 +56,13 @@ class EasyCarsRequest(BaseModel):
         try:
             return cls.model_validate(dict(fields))
         except ValidationError as error:
-            refusals = "; ".join(
-                f"{'.'.join(map(str, refusal['loc'])) or cls.__name__}: {refusal['msg'].removeprefix('Value error, ')}"
-                for refusal in error.errors(
-                    include_url=False, include_context=False, include_input=False
-                )
-            )
-        raise PermanentError(Reason.INVALID_REQUEST, refusals, target="EasyCars")
+            refusals = error.errors(include_url=False, include_context=False, include_input=False)
+        detail = "; ".join(
+            f"{'.'.join(map(str, refusal['loc'])) or cls.__name__}: "
+            + refusal["msg"].removeprefix("Value error, ")
+            for refusal in refusals
+        )
+        raise PermanentError(Reason.INVALID_REQUEST, detail, target="EasyCars")
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object to send; what is None is left out, as null would change it."""
@@ -96,6 +96,13 @@ class _LongestText:
         return value
 
 
+def _encodable(value: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        reason = "may not hold half a surrogate pair"
+        raise ValueError(reason)
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         reason = "may not be blank"
@@ -117,17 +124,18 @@ def _vendor_date(value: object) -> object:
 
 
 Required = AfterValidator(_not_blank)
-Text10 = Annotated[str, AfterValidator(_LongestText(10))]
-Text20 = Annotated[str, AfterValidator(_LongestText(20))]
-Text22 = Annotated[str, AfterValidator(_LongestText(22))]
-Text30 = Annotated[str, AfterValidator(_LongestText(30))]
-Text3 = Annotated[str, AfterValidator(_LongestText(3))]
-Text50 = Annotated[str, AfterValidator(_LongestText(50))]
-Text65 = Annotated[str, AfterValidator(_LongestText(65))]
-Text100 = Annotated[str, AfterValidator(_LongestText(100))]
-Text200 = Annotated[str, AfterValidator(_LongestText(200))]
-Text400 = Annotated[str, AfterValidator(_LongestText(400))]
-Text1000 = Annotated[str, AfterValidator(_LongestText(1000))]
+Text = Annotated[str, AfterValidator(_encodable)]
+Text10 = Annotated[Text, AfterValidator(_LongestText(10))]
+Text20 = Annotated[Text, AfterValidator(_LongestText(20))]
+Text22 = Annotated[Text, AfterValidator(_LongestText(22))]
+Text30 = Annotated[Text, AfterValidator(_LongestText(30))]
+Text3 = Annotated[Text, AfterValidator(_LongestText(3))]
+Text50 = Annotated[Text, AfterValidator(_LongestText(50))]
+Text65 = Annotated[Text, AfterValidator(_LongestText(65))]
+Text100 = Annotated[Text, AfterValidator(_LongestText(100))]
+Text200 = Annotated[Text, AfterValidator(_LongestText(200))]
+Text400 = Annotated[Text, AfterValidator(_LongestText(400))]
+Text1000 = Annotated[Text, AfterValidator(_LongestText(1000))]
 Amount = Annotated[Decimal, BeforeValidator(_not_a_flag), Field(max_digits=_DOTNET_DECIMAL_DIGITS)]
 Whole = Annotated[
     int, BeforeValidator(_not_a_flag), Field(ge=-_LARGEST_INT32 - 1, le=_LARGEST_INT32)

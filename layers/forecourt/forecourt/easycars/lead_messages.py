@@ -22,6 +22,7 @@ from forecourt.easycars.field_types import (
     EasyCarsRequest,
     Flag,
     Required,
+    Text,
     Text10,
     Text20,
     Text50,
@@ -40,7 +41,7 @@ class LeadCustomer(EasyCarsRequest):
     email: Text100 | None = None
     address: Text200 | None = None
     city: Text50 | None = None
-    state: str | None = None
+    state: Text | None = None
     post_code: Text10 | None = None
     fax: Text20 | None = None
     phone: Text20 | None = None
@@ -67,7 +68,7 @@ class CreateLeadRequest(EasyCarsRequest):
     vehicle_year: Whole
     is_vehicle_new: Flag
     vehicle_interest: VehicleInterestCode
-    notes: str | None = None
+    notes: Text | None = None
     vehicle_source_page_url: Text400 | None = Field(default=None, alias="VehicleSourcePageURL")
     finance_status: FinanceStatusCode | None = None
     rating: RatingCode | None = None
@@ -81,7 +82,7 @@ class UpdateLeadRequest(EasyCarsRequest):
     lead_number: Annotated[Text20, Required]
     vehicle_price: Amount | None = None
     vehicle_interest: VehicleInterestCode | None = None
-    notes: str | None = None
+    notes: Text | None = None
     vehicle_source_page_url: Text400 | None = Field(default=None, alias="VehicleSourcePageURL")
     finance_status: FinanceStatusCode | None = None
     rating: RatingCode | None = None

@@ -12,6 +12,7 @@ from forecourt.easycars.field_types import (
     Flag,
     MonthAndYear,
     Required,
+    Text,
     Text3,
     Text10,
     Text20,
@@ -36,7 +37,7 @@ class FinanceCompany(EasyCarsRequest):
     email: Text100 | None = None
     address: Text200 | None = None
     city: Text50 | None = None
-    state: str | None = None
+    state: Text | None = None
     post_code: Text10 | None = None
     fax: Text20 | None = None
     phone: Text20 | None = None
@@ -93,7 +94,7 @@ class QuotationExtra(EasyCarsRequest):
 class CreateQuotationRequest(EasyCarsRequest):
     """CreateQuotation; amounts are AUD, ``tax_rate`` 0.1 is 10 %."""
 
-    yard_code: Annotated[str, Required]
+    yard_code: Annotated[Text, Required]
     vehicle_make: Annotated[Text100, Required]
     vehicle_model: Annotated[Text50, Required]
     vehicle_type: VehicleTypeCode

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import msgspec
 
-from forecourt.easycars.field_types import EasyCarsRequest
+from forecourt.easycars.field_types import EasyCarsRequest, Text
 
 
 class GetAdvertisementStocksRequest(EasyCarsRequest):
     """The whole stock of the account, or of one yard."""
 
-    yard_code: str | None = None
+    yard_code: Text | None = None
 
 
 class StockFields(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

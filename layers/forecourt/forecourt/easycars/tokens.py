@@ -146,12 +146,10 @@ def token_expiry(token: str, *, now: float) -> float:
         payload = token.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         expiry = claims["exp"]
+        expires_at = math.nan if isinstance(expiry, bool | str) else float(expiry)
     except (
-        IndexError, KeyError, TypeError, ValueError, RecursionError,
+        IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError,
         binascii.Error, msgspec.DecodeError,
     ):  # fmt: skip
         return now + _LIFETIME_SECONDS
-    if isinstance(expiry, bool) or not isinstance(expiry, int | float):
-        return now + _LIFETIME_SECONDS
-    expires_at = float(expiry)
     return expires_at if math.isfinite(expires_at) else now + _LIFETIME_SECONDS
