@@ -6,7 +6,6 @@ empty fields. Lengths are in characters and are those of the columns the texts g
 
 import re
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,14 +13,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
 
 from forecourt.leads.lead import FinanceStatus, Rating, VehicleInterest
-from forecourt.problem import FieldError, Problem
+from forecourt.problem import FieldError
+from forecourt.validation import validate_fields, wrong_value
 
 _EMAIL_LIMIT = 100
 _LARGEST_ID = 2**31 - 1
@@ -34,60 +32,45 @@ _EMAIL = re.compile(
     r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,64}"
     r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W_](?:[\w-]{0,61}[^\W_])?"
 )
+_MEMBER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
-
-
-def _wrong(*, cure: str) -> PydanticCustomError:
-    return PydanticCustomError("wrong", cure)
 
 
 def _checked_email(value: str) -> str:
     if _EMAIL.fullmatch(value) is None:
-        raise _wrong(cure="must be an e-mail address like sam@example.org")
+        raise wrong_value(cure="must be an e-mail address like sam@example.org")
     # The vendor counts UTF-16 units, the column counts characters; the first is never fewer.
     if len(value.encode("utf-16-le")) > 2 * _EMAIL_LIMIT:
-        raise _wrong(cure="must have at most 100 characters")
+        raise wrong_value(cure="must have at most 100 characters")
     return value
 
 
 def _checked_web_address(value: str) -> str:
     if _WEB_ADDRESS.fullmatch(value) is None:
-        raise _wrong(cure="must start with http:// or https:// and hold no blank")
+        raise wrong_value(cure="must start with http:// or https:// and hold no blank")
+    return value
+
+
+def _checked_member_name(value: str) -> str:
+    if _MEMBER_NAME.fullmatch(value) is None:
+        raise wrong_value(cure="must have a name of letters, digits and _, at most 50 long")
     return value
 
 
 def _checked_company_value(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - JSON
     if isinstance(value, str) and len(value) > _COMPANY_TEXT_LIMIT:
-        raise _wrong(cure="must have at most 500 characters")
+        raise wrong_value(cure="must have at most 500 characters")
     if isinstance(value, int | float) and abs(value) > _LARGEST_NUMBER:
-        raise _wrong(cure="must be a number between -2^53 and 2^53")
+        raise wrong_value(cure="must be a number between -2^53 and 2^53")
     if value is None or isinstance(value, str | int | float):
         return value
-    raise _wrong(cure="must be a text, a number, true, false or null")
+    raise wrong_value(cure="must be a text, a number, true, false or null")
 
 
 type _Text20 = Annotated[str, Field(max_length=20)]
 type _Text50 = Annotated[str, Field(max_length=50)]
-type _MemberName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,49}$")]
+type _MemberName = Annotated[str, AfterValidator(_checked_member_name)]
 type _CompanyValue = Annotated[Any, AfterValidator(_checked_company_value)]
-
-
-# Pydantic's error types, said as what to do; those of our own checks say it themselves.
-_CURES = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known field; remove it",
-    "string_type": "must be a text",
-    "int_type": "must be a whole number",
-    "bool_type": "must be true or false",
-    "model_type": "must be an object",
-    "dict_type": "must be an object",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_long": "must have at most {max_length} members",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
-    "enum": "must be one of {expected}",
-    "string_pattern_mismatch": "must have a name of letters, digits and _, at most 50 long",
-}
 
 
 class _Part(BaseModel):
@@ -176,35 +159,11 @@ def read_submission(body: Mapping[str, Any], errors: Iterable[FieldError] = ()) 
     Problem
         422 naming every bad field with its cure.
     """
-    found = {error.field: error for error in errors}
-    submission = None
-    try:
-        submission = LeadSubmission.model_validate(dict(body))
-    except ValidationError as error:
-        for one in map(_field_error, error.errors(include_url=False)):
-            found.setdefault(one.field, one)
+    found = list(errors)
     if _is_sent(body.get("vehicleId")) and _is_sent(body.get("stockNumber")):
-        choice = FieldError("stockNumber", "give vehicleId or stockNumber, not both")
-        found.setdefault(choice.field, choice)
-    if found or submission is None:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid-fields",
-            "Some fields cannot be taken as they are; errors names them all.",
-            errors=tuple(found.values()),
-        )
-    return submission
+        found.append(FieldError("stockNumber", "give vehicleId or stockNumber, not both"))
+    return validate_fields(LeadSubmission, body, found)
 
 
 def _is_sent(value: object) -> bool:
     return value is not None and not (isinstance(value, str) and not value.strip())
-
-
-def _field_error(error: ErrorDetails) -> FieldError:
-    place = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    return FieldError(place or "(body)", _cure(error))
-
-
-def _cure(error: ErrorDetails) -> str:
-    cure = _CURES.get(error["type"])
-    return error["msg"] if cure is None else cure.format_map(error.get("ctx", {}))
