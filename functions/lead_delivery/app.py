@@ -1,0 +1,51 @@
+"""Deliver queued leads: one SQS batch per invocation."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from forecourt.aws.delivery_metrics import EmfDeliveryMetrics
+from forecourt.aws.kms import KmsDataKeys
+from forecourt.aws.sns import SnsAlerts
+from forecourt.aws.sqs import SqsLeadQueue
+from forecourt.aws.sqs_event import failures_of, messages_of
+from forecourt.easycars.client import EasyCarsClient
+from forecourt.easycars.lead_sink import EasyCarsLeadSink
+from forecourt.easycars.write_window import WindowedTransport
+from forecourt.leads.delivery import LeadDelivery
+from forecourt.leads.steps import OnStep, unwatched
+from forecourt.settings import LeadDeliverySettings
+from forecourt.storage.credentials import CredentialVault
+from forecourt.storage.database_settings import open_database
+from forecourt.storage.ledger import PostgresLedger
+
+
+@cache
+def delivery(on_step: OnStep = unwatched) -> LeadDelivery:
+    """Wire the delivery on the sandbox's first call."""
+    settings = LeadDeliverySettings.from_environment()
+    database = open_database(settings)
+    client = EasyCarsClient(settings.easycars_base_urls, transport=WindowedTransport())
+    return LeadDelivery(
+        ledger=PostgresLedger(database),
+        queue=SqsLeadQueue(settings.leads_queue_url, settings.leads_dlq_url),
+        sink=EasyCarsLeadSink(client),
+        vault=CredentialVault(database, KmsDataKeys(settings.credentials_key_arn)),
+        alerts=SnsAlerts(settings.alert_topic_arn),
+        metrics=EmfDeliveryMetrics(),
+        on_step=on_step,
+    )
+
+
+def handler(
+    event: dict[str, Any], context: LambdaContext, *, on_step: OnStep = unwatched
+) -> dict[str, Any]:
+    """Answer one batch with the messages that must come back."""
+    return failures_of(
+        delivery(on_step).deliver_batch(
+            messages_of(event),
+            worker=context.aws_request_id,
+            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        )
+    )

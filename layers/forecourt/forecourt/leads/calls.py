@@ -1,0 +1,123 @@
+"""Calls to the CRM, ten at a time in threads that are kept from batch to batch.
+
+Only the thread that asked touches the database: the others put what became of their call into a
+queue. Threads beat asyncio at ten slots when their connections are kept (design 8).
+"""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from queue import Empty, SimpleQueue
+
+from forecourt.errors import ForecourtError, OutcomeUnknownError
+from forecourt.leads.accounts import Account
+from forecourt.leads.ledger import Claim
+from forecourt.leads.outcome import Outcome, failed, succeeded
+from forecourt.leads.retry import RetryPolicy
+from forecourt.leads.sink import LeadSink, Push
+from forecourt.leads.steps import OnStep, Step
+
+SLOTS = 10
+
+VENDOR_SECONDS = 100.0
+"""The whole path through the vendor; the function has 120 s (design 5.1.7)."""
+
+WRITE_WITHIN_SECONDS = 45.0
+"""A request is written this soon after its claim or not at all: a worker that was frozen must not
+send what another has begun to look for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One claimed push. ``claimed_at`` is wall-clock seconds, read before the claim was made."""
+
+    claim: Claim
+    push: Push
+    account: Account
+    claimed_at: float
+
+
+class VendorCalls:
+    """Makes calls side by side and hands their outcomes over as they arrive."""
+
+    def __init__(self, sink: LeadSink, policy: RetryPolicy, on_step: OnStep) -> None:
+        self._sink = sink
+        self._policy = policy
+        self._on_step = on_step
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="lead-delivery")
+
+    def close(self) -> None:
+        """End the kept threads."""
+        self._threads.shutdown()
+
+    def make(
+        self, calls: Sequence[Call], seconds: float
+    ) -> Generator[Sequence[tuple[Call, Outcome]]]:
+        """Make the calls; yield what has come in since the last look, until all have.
+
+        Closing it early waits for the rest: no call may outlive the invocation.
+        """
+        done: SimpleQueue[tuple[Call, Outcome]] = SimpleQueue()
+        give_up_at = time.monotonic() + min(seconds, VENDOR_SECONDS)
+        for call in calls:
+            self._threads.submit(self._make_one, call, give_up_at, done.put)
+        missing = len(calls)
+        try:
+            while missing:
+                arrived = [done.get()]
+                with suppress(Empty):
+                    while True:
+                        arrived.append(done.get_nowait())
+                missing -= len(arrived)
+                yield arrived
+        finally:
+            for _ in range(missing):
+                done.get()
+
+    def _make_one(
+        self, call: Call, give_up_at: float, put: Callable[[tuple[Call, Outcome]], None]
+    ) -> None:
+        started = time.monotonic()
+        try:
+            self._on_step(Step.CALLING)
+            receipt = self._sink.send(
+                call.push,
+                call.account.credentials,
+                write_by=call.claimed_at + WRITE_WITHIN_SECONDS,
+                seconds=give_up_at - started,
+            )
+            self._on_step(Step.CALLED)
+            put((call, succeeded(call.push, receipt, _milliseconds_since(started))))
+        except ForecourtError as error:
+            put((call, self._judge(call, error, started)))
+        except Exception as error:  # noqa: BLE001 - a thread must always hand something over
+            put((call, self._judge(call, _surprise(error), started)))
+
+    def _judge(self, call: Call, error: ForecourtError, started: float) -> Outcome:
+        return failed(
+            error,
+            operation=call.push.operation,
+            attempts=call.claim.attempts,
+            policy=self._policy,
+            push=call.push,
+            latency_ms=_milliseconds_since(started),
+        )
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
+
+
+def _surprise(error: Exception) -> OutcomeUnknownError:
+    """Call a defect of ours what it is: nobody knows how far the request got."""
+    return OutcomeUnknownError(
+        code="UNEXPECTED_ERROR",
+        detail=f"The call ended with {type(error).__name__}.",
+        target="Forecourt",
+    )

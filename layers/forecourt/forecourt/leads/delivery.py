@@ -1,0 +1,358 @@
+"""Deliver the leads of a queue batch: store, claim, call, record (design 5.1, items 1 to 5).
+
+Each step is one commit, and between any two of them the process may die. A message is
+acknowledged only when the ledger no longer needs it: the delivery has ended, or a wake-up for its
+next try is on the queue. A message that meets somebody else's live lease comes back when that
+lease has run out, because the somebody may have died.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from math import ceil
+from typing import Protocol
+from uuid import UUID
+
+from forecourt.errors import PermanentError, RetryableError, SkippableError
+from forecourt.leads.accounts import Account, Accounts, CredentialVault
+from forecourt.leads.batch import Batch
+from forecourt.leads.calls import Call, VendorCalls
+from forecourt.leads.gate import Admission, Gate
+from forecourt.leads.ledger import (
+    LEASE_SECONDS,
+    Claim,
+    ClaimRequest,
+    DeliveryLedger,
+    DeliveryView,
+    Report,
+)
+from forecourt.leads.message import QueuedMessage
+from forecourt.leads.outcome import DeliveryState, Outcome, failed, nothing_to_do
+from forecourt.leads.reception import Reception
+from forecourt.leads.recording import Alerts, Recorder
+from forecourt.leads.retry import RetryPolicy
+from forecourt.leads.sink import LeadSink, Operation, Push
+from forecourt.leads.steps import OnStep, Step, unwatched
+from forecourt.leads.wake_ups import LONGEST_DELAY_SECONDS, LeadQueue, WakeUp
+from forecourt.logs import get_logger
+
+_log = get_logger("lead_delivery")
+
+_RESERVE_SECONDS = 12.0
+"""Kept back from the vendor's time, to record what became of the calls."""
+
+_LEAST_SECONDS = 20.0
+"""With less time than this left nothing is claimed."""
+
+_AFTER_LEASE_SECONDS = 2.0
+
+
+class DeliveryMetrics(Protocol):
+    """Where counts go."""
+
+    def batch_finished(self, counts: Mapping[str, int]) -> None:
+        """Take what happened in one batch, by metric name."""
+        ...
+
+
+class LeadDelivery:
+    """Delivers batches of messages; one per sandbox, its threads and connections are kept.
+
+    Parameters
+    ----------
+    ledger, queue, sink, vault, alerts, metrics
+        The ports; each has its own page.
+    policy
+        When what failed is tried again.
+    on_step
+        Told of every step, for tests that end the process there.
+    clock
+        Wall-clock seconds since the epoch; a sandbox that was frozen sees it in this.
+    sleep
+        Waits that many seconds between two tries to record.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: DeliveryLedger,
+        queue: LeadQueue,
+        sink: LeadSink,
+        vault: CredentialVault,
+        alerts: Alerts,
+        metrics: DeliveryMetrics,
+        policy: RetryPolicy | None = None,
+        on_step: OnStep = unwatched,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        policy = RetryPolicy() if policy is None else policy
+        self._ledger = ledger
+        self._queue = queue
+        self._sink = sink
+        self._policy = policy
+        self._on_step = on_step
+        self._clock = clock
+        self._metrics = metrics
+        self._counts: Counter[str] = Counter()
+        self._gate = Gate(ledger, Accounts(vault))
+        self._calls = VendorCalls(sink, policy, on_step)
+        self._reception = Reception(ledger, queue, self._count)
+        self._recorder = Recorder(
+            ledger=ledger,
+            queue=queue,
+            alerts=alerts,
+            count=self._count,
+            on_step=on_step,
+            sleep=sleep,
+        )
+
+    def close(self) -> None:
+        """End the kept threads."""
+        self._calls.close()
+
+    def deliver_batch(
+        self,
+        messages: Sequence[QueuedMessage],
+        *,
+        worker: str,
+        seconds_left: Callable[[], float] = lambda: 120.0,
+    ) -> list[str]:
+        """Deliver what a batch asks for, and say which messages must come back.
+
+        Parameters
+        ----------
+        messages
+            At most ten; several may be about the same lead.
+        worker
+            Names this invocation in the attempts' rows.
+        seconds_left
+            How long the invocation may still run.
+
+        Returns
+        -------
+        list of str
+            Ids of the messages that are not done with. How soon each comes back is already set.
+        """
+        batch = Batch(messages)
+        try:
+            leads = self._reception.take_in(batch)
+            self._on_step(Step.STORED)
+            self._deliver(batch, leads, worker, seconds_left)
+        except RetryableError as error:
+            _log.error(
+                "Batch interrupted, its messages come back",
+                code=error.code,
+                target=error.target,
+                detail=error.detail,
+            )
+            self._count("BatchesInterrupted")
+        self._on_step(Step.ACKNOWLEDGING)
+        returning = batch.open
+        for message in returning:
+            self._queue.hide(message, batch.wait_of(message))
+        self._metrics.batch_finished(dict(self._counts))
+        self._counts.clear()
+        return [message.message_id for message in returning]
+
+    def _count(self, name: str) -> None:
+        self._counts[name] += 1
+
+    def _deliver(
+        self,
+        batch: Batch,
+        leads: set[tuple[UUID, int]],
+        worker: str,
+        seconds_left: Callable[[], float],
+    ) -> None:
+        due = self._sort(batch, self._look(batch, leads))
+        if not due or seconds_left() < _LEAST_SECONDS:
+            return
+        claimed_at = self._clock()
+        admission = self._gate.admit(due)
+        for view in admission.parked:
+            batch.settle_lead(view.external_id)
+        self._wake_later(batch, admission.waiting)
+        accounts = {view.delivery_id: account for view, account in admission.open}
+        claims = self._claim(batch, admission, worker)
+        self._on_step(Step.CLAIMED)
+        calls: list[Call] = []
+        for claim in claims:
+            account = accounts[claim.delivery_id]
+            prepared = self._prepare(claim, account)
+            if isinstance(prepared, Outcome):
+                self._report(batch, [Report(claim=claim, outcome=prepared, account=account)])
+            else:
+                calls.append(
+                    Call(claim=claim, push=prepared, account=account, claimed_at=claimed_at)
+                )
+        calls = self._remember_what_is_overwritten(batch, calls)
+        with closing(self._calls.make(calls, seconds_left() - _RESERVE_SECONDS)) as arrivals:
+            for arrived in arrivals:
+                self._report(
+                    batch,
+                    [
+                        Report(claim=call.claim, outcome=outcome, account=call.account)
+                        for call, outcome in arrived
+                    ],
+                )
+
+    def _look(self, batch: Batch, leads: set[tuple[UUID, int]]) -> list[DeliveryView]:
+        """Read where the leads' deliveries stand, once expired leases are freed."""
+        found = self._ledger.look(leads)
+        expired = [view.delivery_id for view in found.values() if view and _has_expired(view)]
+        if expired:
+            _log.warning("A worker died with these deliveries", delivery_ids=expired)
+            self._ledger.expire_leases(expired)
+            found = self._ledger.look(leads)
+        for lead, dealership_id in leads:
+            if lead not in found:
+                detail = f"Dealership {dealership_id} has no lead {lead}."
+                self._reception.bury_lead(
+                    batch,
+                    lead,
+                    SkippableError(code="UNKNOWN_LEAD", detail=detail, target="LeadsQueue"),
+                )
+            elif found[lead] is None:
+                batch.settle_lead(lead)
+        return [view for view in found.values() if view is not None]
+
+    def _sort(self, batch: Batch, views: Sequence[DeliveryView]) -> list[DeliveryView]:
+        """Settle what has ended, set aside what has to wait, give back what is due."""
+        due: list[DeliveryView] = []
+        later: list[tuple[DeliveryView, float]] = []
+        for view in views:
+            if view.state is DeliveryState.IN_PROGRESS:
+                batch.give_back(view.external_id, view.lease_left + _AFTER_LEASE_SECONDS)
+            elif view.state is not DeliveryState.PENDING:
+                batch.settle_lead(view.external_id)
+            elif view.due_in > 0:
+                later.append((view, view.due_in))
+            else:
+                due.append(view)
+        self._wake_later(batch, later)
+        return due
+
+    def _claim(self, batch: Batch, admission: Admission, worker: str) -> Sequence[Claim]:
+        if not admission.open:
+            return ()
+        claims = self._ledger.claim(
+            [
+                ClaimRequest(
+                    delivery_id=view.delivery_id, account_scope=account.credentials.account_scope
+                )
+                for view, account in admission.open
+            ],
+            worker,
+        )
+        won = {claim.delivery_id for claim in claims}
+        for view, _ in admission.open:
+            if view.delivery_id not in won:
+                batch.give_back(view.external_id, LEASE_SECONDS + _AFTER_LEASE_SECONDS)
+        return claims
+
+    def _prepare(self, claim: Claim, account: Account) -> Push | Outcome:
+        """Make what is to be sent out of a claim, or say why nothing is."""
+        try:
+            if (
+                claim.operation is Operation.UPDATE
+                and claim.remote_scope is not None
+                and claim.remote_scope != account.credentials.account_scope
+            ):
+                raise _scope_changed()
+            push = self._sink.prepare(claim.lead, claim.delivered_fields)
+        except PermanentError as error:
+            return failed(
+                error, operation=claim.operation, attempts=claim.attempts, policy=self._policy
+            )
+        if push.operation is Operation.UPDATE and not push.fields:
+            return nothing_to_do(push)
+        return push
+
+    def _remember_what_is_overwritten(self, batch: Batch, calls: list[Call]) -> list[Call]:
+        """Before updates are sent, strike the fields they set off the last confirmed state.
+
+        Whatever the calls come to, the next update then carries those fields again.
+        """
+        updates = {
+            call.claim.delivery_id: (call.claim.lease_token, tuple(call.push.fields))
+            for call in calls
+            if call.push.operation is Operation.UPDATE
+        }
+        if not updates:
+            return calls
+        held = set(self._ledger.forget_fields(updates))
+        for call in calls:
+            if call.claim.delivery_id in updates.keys() - held:
+                batch.give_back(call.claim.lead.external_id, LEASE_SECONDS)
+        return [
+            call
+            for call in calls
+            if call.claim.delivery_id not in updates or call.claim.delivery_id in held
+        ]
+
+    def _report(self, batch: Batch, reports: Sequence[Report]) -> None:
+        """Record outcomes, then see to each delivery's message."""
+        leads = {report.claim.delivery_id: report.claim.lead for report in reports}
+        wake_ups = []
+        for row in self._recorder.record(reports):
+            lead = leads[row.delivery_id]
+            if row.state is DeliveryState.PENDING:
+                wake_ups.append(
+                    WakeUp(
+                        delivery_id=row.delivery_id,
+                        external_id=lead.external_id,
+                        dealership_id=lead.dealership_id,
+                        delay=_delay(row.due_in),
+                    )
+                )
+            elif row.state is DeliveryState.IN_PROGRESS:
+                batch.give_back(lead.external_id, LEASE_SECONDS)
+            else:
+                batch.settle_lead(lead.external_id)
+        self._wake(batch, wake_ups)
+
+    def _wake_later(self, batch: Batch, views: Sequence[tuple[DeliveryView, float]]) -> None:
+        self._wake(
+            batch,
+            [
+                WakeUp(
+                    delivery_id=view.delivery_id,
+                    external_id=view.external_id,
+                    dealership_id=view.dealership_id,
+                    delay=_delay(seconds),
+                )
+                for view, seconds in views
+            ],
+        )
+
+    def _wake(self, batch: Batch, wake_ups: Sequence[WakeUp]) -> None:
+        """Send wake-ups, and only then acknowledge the messages they take the place of."""
+        if not wake_ups:
+            return
+        unsent = set(self._queue.send_wake_ups(wake_ups))
+        self._on_step(Step.WOKEN)
+        for wake_up in wake_ups:
+            if wake_up in unsent:
+                batch.give_back(wake_up.external_id, wake_up.delay)
+            else:
+                batch.settle_lead(wake_up.external_id)
+
+
+def _has_expired(view: DeliveryView) -> bool:
+    return view.state is DeliveryState.IN_PROGRESS and view.lease_left <= 0
+
+
+def _delay(seconds: float) -> int:
+    """Round up, so that a wake-up is never early, to at most what the queue can delay."""
+    return min(max(ceil(seconds), 0), LONGEST_DELAY_SECONDS)
+
+
+def _scope_changed() -> PermanentError:
+    return PermanentError(
+        code="SCOPE_CHANGED",
+        detail="The lead is in another EasyCars account than the one the credentials are for now. "
+        "Send it again to the new account, or save the former credentials.",
+        target="EasyCars",
+    )

@@ -1,0 +1,77 @@
+"""Take in a batch: read its messages, store new leads, bury what can never be delivered."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from forecourt.errors import ForecourtError, SkippableError
+from forecourt.leads.batch import Batch
+from forecourt.leads.ledger import DeliveryLedger
+from forecourt.leads.message import LeadMessage, QueuedMessage, parse_message
+from forecourt.leads.wake_ups import LeadQueue
+from forecourt.logs import get_logger
+
+_log = get_logger("lead_delivery")
+
+
+class Reception:
+    """Turns messages into ledger rows; poison goes to the dead-letter queue with its reason."""
+
+    def __init__(
+        self, ledger: DeliveryLedger, queue: LeadQueue, count: Callable[[str], None]
+    ) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._count = count
+
+    def take_in(self, batch: Batch) -> set[tuple[UUID, int]]:
+        """Store the leads of a batch; give back (external id, dealership) of all it is about.
+
+        Raises
+        ------
+        RetryableError
+            The database is away; nothing is acknowledged that was not buried.
+        """
+        leads: dict[UUID, LeadMessage] = {}
+        about: set[tuple[UUID, int]] = set()
+        for message in batch.open:
+            try:
+                read = parse_message(message.body)
+            except SkippableError as poison:
+                self.bury(batch, message, poison)
+                continue
+            batch.assign(message, read.lead_id)
+            about.add((read.lead_id, read.dealership_id))
+            if isinstance(read, LeadMessage):
+                leads.setdefault(read.lead_id, read)
+        if leads:
+            refused = self._ledger.accept(list(leads.values()))
+            for lead, reason in refused.items():
+                self.bury_lead(batch, lead, reason)
+            about = {pair for pair in about if pair[0] not in refused}
+        return about
+
+    def bury_lead(self, batch: Batch, lead: UUID, reason: SkippableError) -> None:
+        """Send every message about a lead to the dead-letter queue."""
+        for message in batch.about(lead):
+            self.bury(batch, message, reason)
+
+    def bury(self, batch: Batch, message: QueuedMessage, reason: SkippableError) -> None:
+        """Send one message to the dead-letter queue; it comes back if that fails."""
+        _log.error(
+            "Message cannot be delivered and goes to the dead-letter queue",
+            message_id=message.message_id,
+            code=reason.code,
+            detail=reason.detail,
+        )
+        try:
+            self._queue.bury(message, reason.code, reason.detail)
+        except ForecourtError as error:
+            _log.error(
+                "The dead-letter queue took no message",
+                message_id=message.message_id,
+                code=error.code,
+                detail=error.detail,
+            )
+            return
+        self._count("LeadsDeadLettered")
+        batch.settle(message)

@@ -1,0 +1,43 @@
+"""The port to the leads queue: wake-ups, dead letters, and messages that come back later."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from forecourt.leads.message import QueuedMessage
+
+LONGEST_DELAY_SECONDS = 900
+"""What SQS allows for DelaySeconds; a wake-up for later is sent on in steps of this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeUp:
+    """A call to look at one delivery again, ``delay`` whole seconds from now."""
+
+    delivery_id: int
+    external_id: UUID
+    dealership_id: int
+    delay: int = 0
+
+
+class LeadQueue(Protocol):
+    """The queue the messages came from."""
+
+    def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> Collection[WakeUp]:
+        """Send them; gives back those that could not be sent."""
+        ...
+
+    def bury(self, message: QueuedMessage, code: str, detail: str) -> None:
+        """Copy a message to the dead-letter queue, with the reason as attributes.
+
+        Raises
+        ------
+        RetryableError, PermanentError
+            It is not there; the message must come back.
+        """
+        ...
+
+    def hide(self, message: QueuedMessage, seconds: int) -> None:
+        """Let a message that is not acknowledged come back after that long; best effort."""
+        ...

@@ -1,0 +1,224 @@
+"""The ``lead_delivery`` table: look, claim, free, park, release. Recording has its own file."""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from forecourt.leads.ledger import LEASE_SECONDS, Claim, ClaimRequest, DeliveryView
+from forecourt.leads.outcome import PROBE_AFTER_SECONDS, DeliveryState
+from forecourt.leads.sink import Operation
+from forecourt.leads.wake_ups import WakeUp
+from forecourt.storage.leads import LEAD_COLUMNS, lead_of_row
+from forecourt.storage.postgres import Database
+
+_LOOK = """
+SELECT l.external_id, l.dealership_id, d.id AS delivery_id, d.state,
+       coalesce(extract(epoch FROM d.next_attempt_at - now()), 0)::float8 AS due_in,
+       coalesce(extract(epoch FROM d.lease_until - now()), 0)::float8 AS lease_left,
+       c.encryption_iv AS credential_stamp,
+       CASE WHEN c.hold_reason IS NOT NULL
+            THEN coalesce(extract(epoch FROM c.hold_until - now()), 0)::float8
+       END AS hold_left
+FROM unnest(%(external_ids)s::uuid[], %(dealership_ids)s::integer[])
+     AS wanted(external_id, dealership_id)
+JOIN lead l ON l.external_id = wanted.external_id AND l.dealership_id = wanted.dealership_id
+LEFT JOIN lead_delivery d ON d.lead_id = l.id AND d.target = 'EasyCars'
+LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = l.dealership_id AND c.is_active
+"""
+
+# The lease of a create that may have been sent stays readable: probing counts from its end.
+_EXPIRE = """
+WITH expired AS (
+    UPDATE lead_delivery d
+    SET state = CASE operation WHEN 'create' THEN 'unconfirmed' ELSE 'pending' END,
+        next_attempt_at = CASE operation
+            WHEN 'create' THEN lease_until + make_interval(secs => %(probe_after)s) ELSE now() END,
+        lease_token = NULL, last_error_code = 'LEASE_EXPIRED',
+        last_error = 'The worker ended before it recorded what became of the request.',
+        updated_at = now()
+    FROM (SELECT id FROM lead_delivery
+          WHERE id = ANY(%(ids)s) AND state = 'in_progress' AND lease_until <= now()
+          ORDER BY id FOR UPDATE SKIP LOCKED) dead
+    WHERE d.id = dead.id
+    RETURNING d.id
+)
+UPDATE lead_delivery_attempt a
+SET outcome = 'lease_expired', finished_at = now(), code = 'LEASE_EXPIRED'
+FROM expired
+WHERE a.delivery_id = expired.id AND a.outcome IS NULL AND a.operation <> 'probe'
+"""
+
+_CLAIM = f"""
+WITH due AS (
+    SELECT d.id, d.lead_id, wanted.account_scope
+    FROM unnest(%(ids)s::bigint[], %(scopes)s::text[]) AS wanted(id, account_scope)
+    JOIN lead_delivery d ON d.id = wanted.id
+    WHERE d.state = 'pending' AND (d.next_attempt_at IS NULL OR d.next_attempt_at <= now())
+    ORDER BY d.id
+    FOR UPDATE OF d SKIP LOCKED
+), claimed AS (
+    UPDATE lead_delivery d
+    SET state = 'in_progress',
+        operation = CASE WHEN l.easycars_lead_number IS NULL THEN 'create' ELSE 'update' END,
+        attempts = d.attempts + 1,
+        lease_token = gen_random_uuid(),
+        lease_until = now() + make_interval(secs => %(lease)s),
+        claimed_at = now(),
+        sent_version = l.version,
+        probe_from = f.highest_lead_number,
+        probe_upto = NULL,
+        remote_scope = CASE WHEN l.easycars_lead_number IS NULL THEN due.account_scope
+                            ELSE coalesce(d.remote_scope, due.account_scope) END,
+        updated_at = now()
+    FROM due
+    JOIN lead l ON l.id = due.lead_id
+    LEFT JOIN vendor_frontier f ON f.account_scope = due.account_scope
+    WHERE d.id = due.id
+    RETURNING d.id, d.lead_id, d.operation, d.attempts, d.lease_token, d.sent_version,
+              d.delivered_fields, d.remote_scope
+), begun AS (
+    INSERT INTO lead_delivery_attempt (delivery_id, attempt_no, operation, sent_version, worker)
+    SELECT c.id,
+           1 + coalesce((SELECT max(a.attempt_no) FROM lead_delivery_attempt a
+                         WHERE a.delivery_id = c.id), 0),
+           c.operation, c.sent_version, %(worker)s
+    FROM claimed c
+    RETURNING id, delivery_id
+)
+SELECT c.id AS delivery_id, b.id AS attempt_id, c.operation, c.attempts, c.lease_token,
+       c.delivered_fields, c.remote_scope, {LEAD_COLUMNS}
+FROM claimed c
+JOIN begun b ON b.delivery_id = c.id
+JOIN lead l ON l.id = c.lead_id
+LEFT JOIN vehicle v ON v.id = l.vehicle_id
+ORDER BY c.id
+"""  # noqa: S608 - the interpolated part is a constant
+
+# null, not absent: an absent LeadStatus means "as a create leaves it".
+_FORGET = """
+UPDATE lead_delivery d
+SET delivered_fields = coalesce(d.delivered_fields, '{}') || o.overwritten
+FROM jsonb_to_recordset(%(updates)s) AS o(id bigint, lease_token uuid, overwritten jsonb)
+WHERE d.id = o.id AND d.lease_token = o.lease_token
+RETURNING d.id
+"""
+
+_FAIL = """
+UPDATE lead_delivery
+SET state = 'failed', next_attempt_at = NULL, last_error_code = %(code)s,
+    last_error = %(detail)s, updated_at = now()
+WHERE id = ANY(%(ids)s) AND state = 'pending'
+"""
+
+_RELEASE = """
+UPDATE lead_delivery d
+SET state = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
+FROM lead l
+WHERE d.id = %(id)s AND l.id = d.lead_id AND d.state = 'failed' AND d.target = 'EasyCars'
+  AND (%(dealership_id)s::integer IS NULL OR d.dealership_id = %(dealership_id)s)
+RETURNING d.id, l.external_id, d.dealership_id
+"""
+
+
+def look_at_deliveries(
+    database: Database, leads: Collection[tuple[UUID, int]]
+) -> Mapping[UUID, DeliveryView | None]:
+    """Show the EasyCars deliveries of leads; None for a lead that has none."""
+    cursor = database.connection().cursor(row_factory=dict_row)
+    rows = cursor.execute(
+        _LOOK,
+        {
+            "external_ids": [external_id for external_id, _ in leads],
+            "dealership_ids": [dealership_id for _, dealership_id in leads],
+        },
+    )
+    return {
+        row["external_id"]: None
+        if row["delivery_id"] is None
+        else DeliveryView(**row | {"state": DeliveryState(row["state"])})
+        for row in rows
+    }
+
+
+def expire_leases(database: Database, delivery_ids: Collection[int]) -> None:
+    """Free deliveries whose lease has run out: update → pending, create → unconfirmed."""
+    database.connection().execute(
+        _EXPIRE, {"ids": list(delivery_ids), "probe_after": PROBE_AFTER_SECONDS}
+    )
+
+
+def claim_deliveries(
+    database: Database, requests: Sequence[ClaimRequest], worker: str
+) -> Sequence[Claim]:
+    """Claim what is pending and due, with a lease of 150 s and a row for the attempt."""
+    cursor = database.connection().cursor(row_factory=dict_row)
+    rows = cursor.execute(
+        _CLAIM,
+        {
+            "ids": [request.delivery_id for request in requests],
+            "scopes": [request.account_scope for request in requests],
+            "lease": LEASE_SECONDS,
+            "worker": worker,
+        },
+    )
+    return [
+        Claim(
+            delivery_id=row["delivery_id"],
+            attempt_id=row["attempt_id"],
+            lease_token=row["lease_token"],
+            attempts=row["attempts"],
+            lead=lead_of_row(row),
+            operation=Operation(row["operation"]),
+            delivered_fields=row["delivered_fields"],
+            remote_scope=row["remote_scope"],
+        )
+        for row in rows
+    ]
+
+
+def forget_fields(
+    database: Database, keys: Mapping[int, tuple[UUID, Collection[str]]]
+) -> Collection[int]:
+    """Strike fields off the last confirmed state; gives back the deliveries still leased."""
+    updates = [
+        {"id": delivery_id, "lease_token": str(token), "overwritten": dict.fromkeys(names)}
+        for delivery_id, (token, names) in keys.items()
+    ]
+    rows = database.connection().execute(_FORGET, {"updates": Jsonb(updates)})
+    return [delivery_id for (delivery_id,) in rows]
+
+
+def fail_deliveries(
+    database: Database, delivery_ids: Collection[int], code: str, detail: str
+) -> None:
+    """Park pending deliveries for a person."""
+    database.connection().execute(
+        _FAIL, {"ids": list(delivery_ids), "code": code, "detail": detail}
+    )
+
+
+def release_delivery(
+    database: Database, delivery_id: int, *, dealership_id: int | None = None
+) -> WakeUp | None:
+    """Make a failed delivery due again, with all its tries before it, as a person asked.
+
+    Parameters
+    ----------
+    dealership_id
+        Whose delivery it must be; None for an administrator.
+
+    Returns
+    -------
+    WakeUp or None
+        What to send to the leads queue; None where there is no such failed delivery.
+    """
+    row = (
+        database.connection()
+        .execute(_RELEASE, {"id": delivery_id, "dealership_id": dealership_id})
+        .fetchone()
+    )
+    if row is None:
+        return None
+    return WakeUp(delivery_id=row[0], external_id=row[1], dealership_id=row[2])

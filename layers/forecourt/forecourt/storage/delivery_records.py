@@ -1,0 +1,201 @@
+"""Outcomes of deliveries: ledger, attempt, lead number, frontier and sync log in one commit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from forecourt.leads.ledger import Recorded, Report
+from forecourt.leads.outcome import DeliveryState, OutcomeKind
+from forecourt.leads.sink import Operation
+from forecourt.storage.postgres import Database
+
+_LONGEST_DETAIL = 1000
+
+# One statement, because each commit and each round trip costs as much as the rest of a delivery.
+#
+# numbered  a returned LeadNumber is always recorded; if the lead has another one, the first stays
+# kept      the row itself, if its lease still stands. A worker whose lease ran out may still say
+#           that an unconfirmed create did succeed. An edit made meanwhile is due at once.
+# closed    the attempt, once; so doing all this again adds nothing
+# frontier  numbers are zero-padded text: the longer without its zeros is the higher
+_RECORD = """
+WITH o AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(outcomes)s) AS o(
+        delivery_id bigint, attempt_id bigint, lease_token uuid, lead_id integer,
+        dealership_id integer, sent_version integer, kind text, state text, wait float8,
+        burns boolean, called boolean, code text, detail text, latency_ms integer,
+        lead_number text, customer_no text, confirmed jsonb, account_scope text,
+        credential_id integer, created integer, updated integer, failed integer,
+        sync_status text, payload jsonb, response jsonb)
+), numbered AS (
+    UPDATE lead l
+    SET easycars_lead_number = coalesce(l.easycars_lead_number, o.lead_number),
+        easycars_customer_no = CASE
+            WHEN coalesce(l.easycars_lead_number, o.lead_number) = o.lead_number
+            THEN coalesce(o.customer_no, l.easycars_customer_no)
+            ELSE l.easycars_customer_no END,
+        last_known_easycars_status =
+            coalesce((o.confirmed ->> 'LeadStatus')::integer, l.last_known_easycars_status),
+        status_synced_at = CASE WHEN o.confirmed ->> 'LeadStatus' IS NULL
+            THEN l.status_synced_at ELSE now() END,
+        last_synced_to_easycars = now()
+    FROM o
+    WHERE l.id = o.lead_id AND o.kind = 'delivered' AND o.called
+    RETURNING o.delivery_id, l.easycars_lead_number AS number
+), kept AS (
+    UPDATE lead_delivery d
+    SET state = CASE WHEN o.state = 'delivered' AND d.wanted_version > o.sent_version
+                     THEN 'pending' ELSE o.state END,
+        attempts = CASE
+            WHEN o.kind = 'delivered' AND (o.state = 'pending' OR d.wanted_version > o.sent_version)
+            THEN 0
+            WHEN o.burns THEN d.attempts
+            ELSE greatest(d.attempts - 1, 0) END,
+        next_attempt_at = CASE
+            WHEN o.state IN ('pending', 'unconfirmed') THEN now() + make_interval(secs => o.wait)
+            WHEN o.state = 'delivered' AND d.wanted_version > o.sent_version THEN now() END,
+        lease_token = NULL,
+        lease_until = NULL,
+        delivered_version = CASE WHEN o.state = 'delivered' THEN o.sent_version
+                                 ELSE d.delivered_version END,
+        delivered_fields = coalesce(o.confirmed, d.delivered_fields),
+        delivered_at = CASE WHEN o.state = 'delivered' THEN now() ELSE d.delivered_at END,
+        remote_id = coalesce(n.number, d.remote_id),
+        last_error_code = CASE WHEN o.kind = 'delivered' THEN NULL ELSE o.code END,
+        last_error = CASE WHEN o.kind = 'delivered' THEN NULL ELSE o.detail END,
+        updated_at = now()
+    FROM o LEFT JOIN numbered n ON n.delivery_id = o.delivery_id
+    WHERE d.id = o.delivery_id
+      AND (d.lease_token = o.lease_token
+           OR (d.state = 'unconfirmed' AND o.kind = 'delivered' AND o.called))
+    RETURNING d.id, d.state, d.next_attempt_at
+), closed AS (
+    UPDATE lead_delivery_attempt a
+    SET outcome = CASE WHEN n.number <> o.lead_number THEN 'duplicate' ELSE o.kind END,
+        finished_at = now(), code = o.code, detail = o.detail, latency_ms = o.latency_ms,
+        remote_id = o.lead_number,
+        http_status = substring(o.code FROM '^HTTP_([0-9]{3})$')::integer
+    FROM o LEFT JOIN numbered n ON n.delivery_id = o.delivery_id
+    WHERE a.id = o.attempt_id AND (a.outcome IS NULL OR a.outcome = 'lease_expired')
+    RETURNING a.id, a.started_at
+), logged AS (
+    INSERT INTO easycars_sync_logs (
+        dealership_id, credential_id, sync_type, sync_direction, status, started_at,
+        completed_at, records_processed, records_created, records_updated, records_failed,
+        error_message, error_details, request_payload, response_summary)
+    SELECT o.dealership_id,
+           (SELECT c.id FROM dealership_easycars_credentials c WHERE c.id = o.credential_id),
+           'Lead', 'Outbound', o.sync_status, closed.started_at, now(), 1, o.created, o.updated,
+           o.failed, o.detail,
+           CASE WHEN o.code IS NOT NULL THEN jsonb_build_object('code', o.code) END,
+           o.payload, o.response
+    FROM o JOIN closed ON closed.id = o.attempt_id
+    WHERE o.called
+), frontier AS (
+    INSERT INTO vendor_frontier AS f (account_scope, highest_lead_number)
+    SELECT DISTINCT ON (account_scope) account_scope, lead_number
+    FROM o WHERE lead_number IS NOT NULL AND length(lead_number) <= 20
+    ORDER BY account_scope, length(ltrim(lead_number, '0')) DESC,
+             ltrim(lead_number, '0') COLLATE "C" DESC
+    ON CONFLICT (account_scope) DO UPDATE
+    SET highest_lead_number = excluded.highest_lead_number, updated_at = now()
+    WHERE f.highest_lead_number IS NULL
+       OR (length(ltrim(f.highest_lead_number, '0')), ltrim(f.highest_lead_number, '0'))
+        < (length(ltrim(excluded.highest_lead_number, '0')),
+           ltrim(excluded.highest_lead_number, '0') COLLATE "C")
+)
+SELECT d.id AS delivery_id,
+       coalesce(kept.state, d.state) AS state,
+       coalesce(extract(epoch FROM
+           CASE WHEN kept.id IS NULL THEN d.next_attempt_at ELSE kept.next_attempt_at END
+           - now()), 0)::float8 AS due_in,
+       CASE WHEN n.number <> o.lead_number THEN n.number END AS duplicate_of,
+       coalesce(c.hold_reason IS NOT NULL, false) AS on_hold
+FROM o
+JOIN lead_delivery d ON d.id = o.delivery_id
+LEFT JOIN kept ON kept.id = d.id
+LEFT JOIN numbered n ON n.delivery_id = d.id
+LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = d.dealership_id
+"""
+
+
+def record_outcomes(database: Database, reports: Sequence[Report]) -> Sequence[Recorded]:
+    """Write down what became of claims; doing it twice is the same as doing it once.
+
+    Deliveries that no longer exist are left out.
+    """
+    outcomes = Jsonb(
+        [_row(report) for report in sorted(reports, key=lambda report: report.account.stamp)]
+    )
+    try:
+        return _record(database, outcomes)
+    except psycopg.IntegrityError:
+        # The credentials or the dealership were deleted between our look and the check of the
+        # foreign key. A second look no longer sees them.
+        return _record(database, outcomes)
+
+
+def _record(database: Database, outcomes: Jsonb) -> Sequence[Recorded]:
+    cursor = database.connection().cursor(row_factory=dict_row)
+    return [
+        Recorded(**row | {"state": DeliveryState(row["state"])})
+        for row in cursor.execute(_RECORD, {"outcomes": outcomes})
+    ]
+
+
+def _row(report: Report) -> Mapping[str, Any]:
+    claim, outcome = report.claim, report.outcome
+    credentials = report.account.credentials
+    receipt, push = outcome.receipt, outcome.push
+    delivered = outcome.kind is OutcomeKind.DELIVERED
+    created = delivered and claim.operation is Operation.CREATE
+    return {
+        "delivery_id": claim.delivery_id,
+        "attempt_id": claim.attempt_id,
+        "lease_token": str(claim.lease_token),
+        "lead_id": claim.lead.lead_id,
+        "dealership_id": claim.lead.dealership_id,
+        "sent_version": claim.lead.version,
+        "kind": outcome.kind,
+        "state": outcome.state,
+        "wait": outcome.wait,
+        "burns": outcome.burns,
+        "called": outcome.called,
+        "code": outcome.code,
+        "detail": _storable(outcome.detail),
+        "latency_ms": outcome.latency_ms,
+        "lead_number": receipt.lead_number if receipt else None,
+        "customer_no": receipt.customer_no if receipt else None,
+        "confirmed": outcome.confirmed,
+        "account_scope": credentials.account_scope,
+        "credential_id": credentials.credential_id,
+        "created": int(created),
+        "updated": int(delivered and not created),
+        "failed": int(not delivered),
+        "sync_status": _sync_status(report),
+        "payload": push.loggable if push else None,
+        "response": {
+            "leadNumber": receipt.lead_number,
+            "customerNo": receipt.customer_no,
+            "latencyMs": outcome.latency_ms,
+        }
+        if receipt
+        else None,
+    }
+
+
+def _sync_status(report: Report) -> str:
+    """Judge a push as an operator reads it: of unknown outcome, or accepted with a warning."""
+    outcome = report.outcome
+    if outcome.kind is OutcomeKind.UNKNOWN:
+        return "Warning"
+    if outcome.kind is not OutcomeKind.DELIVERED:
+        return "Failed"
+    return "Warning" if outcome.receipt is not None and outcome.receipt.warning else "Success"
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else text[:_LONGEST_DETAIL].replace("\0", "")

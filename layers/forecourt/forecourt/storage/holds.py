@@ -1,0 +1,135 @@
+"""Holds of dealerships whose credentials the vendor refuses (design 5.1.5).
+
+A hold stands in ``hold_reason`` and ``hold_until`` of the credentials' row, and any write of the
+credentials ends it. How long it lasts follows from the refusals in the attempts' rows.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from forecourt.leads.wake_ups import WakeUp
+from forecourt.storage.postgres import Database
+
+_TRIAL_SECONDS = 150
+
+# Refusals of one burst, when several deliveries were under way, count as one: trials are at least
+# a minute apart.
+_REFUSALS = """
+SELECT count(DISTINCT date_trunc('minute', a.finished_at))
+FROM lead_delivery_attempt a
+JOIN lead_delivery d ON d.id = a.delivery_id
+JOIN dealership_easycars_credentials c ON c.dealership_id = d.dealership_id
+WHERE d.dealership_id = %(dealership_id)s AND d.target = 'EasyCars' AND a.outcome = 'auth'
+  AND a.started_at > now() - interval '1 day'
+  AND a.started_at >= c.updated_at
+  AND a.finished_at < now() - interval '30 seconds'
+  AND a.started_at > coalesce(
+      (SELECT max(s.started_at)
+       FROM lead_delivery_attempt s JOIN lead_delivery e ON e.id = s.delivery_id
+       WHERE e.dealership_id = %(dealership_id)s AND e.target = 'EasyCars'
+         AND s.outcome = 'delivered' AND s.started_at > now() - interval '1 day'),
+      '-infinity')
+"""
+
+_HOLD = """
+UPDATE dealership_easycars_credentials
+SET hold_reason = %(reason)s, hold_until = now() + %(wait)s
+WHERE dealership_id = %(dealership_id)s AND encryption_iv = %(stamp)s
+"""
+
+_TAKE_TRIAL = """
+UPDATE dealership_easycars_credentials
+SET hold_until = now() + make_interval(secs => %(seconds)s)
+WHERE dealership_id = %(dealership_id)s AND is_active AND hold_reason IS NOT NULL
+  AND coalesce(hold_until, now()) <= now()
+"""
+
+_POSTPONE = """
+UPDATE lead_delivery d
+SET next_attempt_at = coalesce(c.hold_until, now()), last_error_code = 'CREDENTIALS_ON_HOLD',
+    last_error = c.hold_reason, updated_at = now()
+FROM dealership_easycars_credentials c
+WHERE d.id = ANY(%(ids)s) AND d.state = 'pending' AND c.dealership_id = d.dealership_id
+  AND c.hold_reason IS NOT NULL
+"""
+
+_END_HOLD = """
+UPDATE dealership_easycars_credentials SET hold_reason = NULL, hold_until = NULL
+WHERE dealership_id = %s AND hold_reason IS NOT NULL
+"""
+
+_RELEASE = """
+UPDATE lead_delivery d
+SET state = 'pending', next_attempt_at = now(), updated_at = now(),
+    attempts = CASE d.state WHEN 'failed' THEN 0 ELSE d.attempts END
+FROM lead l
+WHERE d.dealership_id = %(dealership_id)s AND d.target = 'EasyCars' AND l.id = d.lead_id
+  AND ((d.state = 'pending'
+        AND d.last_error_code IN ('AUTHENTICATION_FAILED', 'CREDENTIALS_ON_HOLD'))
+    OR (%(parked_too)s AND d.state = 'failed' AND d.last_error_code IN
+        ('NO_CONNECTION', 'CREDENTIALS_UNREADABLE', 'INVALID_CREDENTIALS')))
+RETURNING d.id, l.external_id, d.dealership_id
+"""
+
+
+def count_refusals(database: Database, dealership_id: int) -> int:
+    """Count how often in a row the present credentials were refused, bursts as one."""
+    row = database.connection().execute(_REFUSALS, {"dealership_id": dealership_id}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def hold_dealership(
+    database: Database, dealership_id: int, credential_stamp: str, reason: str, wait: timedelta
+) -> bool:
+    """Put a dealership on hold; False where its credentials were written since."""
+    held = database.connection().execute(
+        _HOLD,
+        {
+            "dealership_id": dealership_id,
+            "stamp": credential_stamp,
+            "reason": reason,
+            "wait": wait,
+        },
+    )
+    return held.rowcount == 1
+
+
+def take_trial(database: Database, dealership_id: int) -> bool:
+    """Win the one trial of a hold that has run out; nobody else gets one for 150 s."""
+    won = database.connection().execute(
+        _TAKE_TRIAL, {"dealership_id": dealership_id, "seconds": _TRIAL_SECONDS}
+    )
+    return won.rowcount == 1
+
+
+def postpone_to_hold(database: Database, delivery_ids: Collection[int]) -> None:
+    """Let pending deliveries wait until their dealership's hold ends, and say why."""
+    database.connection().execute(_POSTPONE, {"ids": list(delivery_ids)})
+
+
+def release_held(database: Database, dealership_id: int) -> Sequence[WakeUp]:
+    """End a hold because the credentials work; gives the wake-ups of all that waited for it."""
+    return _release(database, dealership_id, parked_too=False)
+
+
+def release_after_save(database: Database, dealership_id: int) -> Sequence[WakeUp]:
+    """Make due whatever waited or was parked for want of working credentials, once some are saved.
+
+    Returns
+    -------
+    sequence of WakeUp
+        To be sent to the leads queue.
+    """
+    return _release(database, dealership_id, parked_too=True)
+
+
+def _release(database: Database, dealership_id: int, *, parked_too: bool) -> Sequence[WakeUp]:
+    with database.transaction() as connection:
+        connection.execute(_END_HOLD, (dealership_id,))
+        rows = connection.execute(
+            _RELEASE, {"dealership_id": dealership_id, "parked_too": parked_too}
+        ).fetchall()
+    return [
+        WakeUp(delivery_id=delivery_id, external_id=external_id, dealership_id=owner)
+        for delivery_id, external_id, owner in rows
+    ]

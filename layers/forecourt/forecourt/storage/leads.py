@@ -1,0 +1,232 @@
+"""The ``lead`` table: leads as they come in, with the delivery rows they are born with."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from forecourt.errors import SkippableError
+from forecourt.leads.lead import (
+    FinanceStatus,
+    Lead,
+    LeadAddress,
+    LeadStatus,
+    LeadVehicle,
+    Rating,
+    VehicleInterest,
+)
+from forecourt.leads.message import AddressPart, LeadMessage
+from forecourt.storage.postgres import Connection, Database
+
+# In order of external_id, so that two batches with the same leads wait instead of deadlocking.
+_ACCEPT = """
+WITH incoming AS (
+    SELECT * FROM jsonb_to_recordset(%(leads)s) AS i(
+        external_id uuid, dealership_id integer, name text, email text, phone text, message text,
+        vehicle_id integer, stock_number text, vehicle_interest text, finance_status text,
+        rating text, source_page_url text, address_line text, address_city text,
+        address_state text, address_post_code text, consent jsonb, company jsonb, spam boolean,
+        idempotency_key text, site_key_id text, correlation_id text, received_at timestamptz)
+), known AS (
+    SELECT i.*,
+           coalesce(by_id.id, by_number.id) AS own_vehicle_id,
+           CASE WHEN i.vehicle_id IS NOT NULL AND by_id.id IS NULL THEN jsonb_build_array(
+               format('The website named vehicle %%s, which is not one of this dealership.',
+                      i.vehicle_id))
+           ELSE '[]' END AS notes
+    FROM incoming i
+    JOIN dealership d ON d.id = i.dealership_id
+    LEFT JOIN vehicle by_id
+        ON by_id.id = i.vehicle_id AND by_id.dealership_id = i.dealership_id
+    LEFT JOIN vehicle by_number
+        ON i.vehicle_id IS NULL AND by_number.dealership_id = i.dealership_id
+        AND by_number.easycars_stock_number = i.stock_number
+), stored AS (
+    INSERT INTO lead (
+        external_id, dealership_id, vehicle_id, requested_stock_number, name, email, phone,
+        message, vehicle_interest_type, finance_status, finance_interested, rating,
+        source_page_url, address_line, address_city, address_state, address_post_code, consent,
+        company, spam, idempotency_key, site_key_id, correlation_id, received_at, delivery_notes,
+        data_source)
+    SELECT external_id, dealership_id, own_vehicle_id,
+           CASE WHEN own_vehicle_id IS NULL THEN stock_number END, name, email, phone,
+           message, vehicle_interest, finance_status, coalesce(finance_status = 'Yes', false),
+           rating, source_page_url, address_line, address_city, address_state, address_post_code,
+           consent, company, spam, idempotency_key, site_key_id, correlation_id, received_at,
+           notes, 'WebForm'
+    FROM known ORDER BY external_id
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING id, dealership_id, spam
+), born AS (
+    INSERT INTO lead_delivery (
+        lead_id, dealership_id, target, state, next_attempt_at, last_error_code, last_error)
+    SELECT s.id, s.dealership_id, 'EasyCars',
+           CASE WHEN c.id IS NULL THEN 'failed' ELSE 'pending' END,
+           CASE WHEN c.id IS NULL THEN NULL ELSE now() END,
+           CASE WHEN c.id IS NULL THEN 'NO_CONNECTION' END,
+           CASE WHEN c.id IS NULL THEN %(no_connection)s END
+    FROM stored s
+    LEFT JOIN dealership_easycars_credentials c
+        ON c.dealership_id = s.dealership_id AND c.is_active
+    WHERE NOT s.spam
+)
+SELECT external_id, dealership_id FROM incoming
+WHERE external_id NOT IN (SELECT external_id FROM known)
+"""
+
+NO_CONNECTION_DETAIL = (
+    "The dealership has no active EasyCars credentials. Save them to send the lead."
+)
+
+LEAD_COLUMNS = """
+    l.id AS lead_id, l.external_id, l.dealership_id, l.name, l.email, l.phone, l.message,
+    l.received_at, l.version, l.status, l.requested_stock_number, l.vehicle_interest_type,
+    l.finance_status, l.rating, l.source_page_url, l.address_line, l.address_city,
+    l.address_state, l.address_post_code, l.company, l.consent, l.delivery_notes,
+    l.easycars_lead_number, l.easycars_customer_no,
+    v.id AS vehicle_id, v.easycars_stock_number AS vehicle_stock_number, v.make, v.model, v.year,
+    v.price, v.condition, v.easycars_raw_data ->> 'StockType' AS stock_type
+"""
+"""What :func:`lead_of_row` reads, from ``lead l`` and, where there is one, ``vehicle v``."""
+
+
+def accept_leads(database: Database, leads: Sequence[LeadMessage]) -> Mapping[UUID, SkippableError]:
+    """Store new leads, each with its delivery row; those there already stay as they are.
+
+    A vehicle is kept only if it is the dealership's. A value the table refuses (SQLSTATE class 22
+    or 23) sends the batch through row by row, so that one bad row sinks no other.
+
+    Returns
+    -------
+    Mapping
+        External id and reason of every lead that cannot be stored: ``UNKNOWN_DEALERSHIP`` or
+        ``LEAD_REFUSED``.
+    """
+    try:
+        with database.transaction() as connection:
+            return _accept(connection, leads)
+    except (psycopg.DataError, psycopg.IntegrityError):
+        return _accept_one_by_one(database, leads)
+
+
+def _accept_one_by_one(
+    database: Database, leads: Sequence[LeadMessage]
+) -> Mapping[UUID, SkippableError]:
+    refused: dict[UUID, SkippableError] = {}
+    with database.transaction() as connection:
+        for lead in leads:
+            try:
+                with connection.transaction():
+                    refused.update(_accept(connection, [lead]))
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                where = error.diag.constraint_name or error.diag.column_name or "a value"
+                refused[lead.lead_id] = SkippableError(
+                    code="LEAD_REFUSED",
+                    detail=f"The database refuses {where} (SQLSTATE {error.sqlstate}).",
+                    target="PostgreSQL",
+                )
+    return refused
+
+
+def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> dict[UUID, SkippableError]:
+    unknown = connection.execute(
+        _ACCEPT,
+        {
+            "leads": Jsonb([_row(lead) for lead in leads]),
+            "no_connection": NO_CONNECTION_DETAIL,
+        },
+    ).fetchall()
+    return {
+        external_id: SkippableError(
+            code="UNKNOWN_DEALERSHIP",
+            detail=f"There is no dealership {dealership_id}.",
+            target="PostgreSQL",
+        )
+        for external_id, dealership_id in unknown
+    }
+
+
+def _row(message: LeadMessage) -> dict[str, Any]:
+    lead = message.lead
+    address = lead.address or AddressPart()
+    return {
+        "external_id": str(message.lead_id),
+        "dealership_id": message.dealership_id,
+        "name": lead.name,
+        "email": lead.email,
+        "phone": lead.phone or "",
+        "message": lead.message or "",
+        "vehicle_id": lead.vehicle_id,
+        "stock_number": lead.stock_number,
+        "vehicle_interest": lead.vehicle_interest,
+        "finance_status": lead.finance_status,
+        "rating": lead.rating,
+        "source_page_url": lead.source_page_url,
+        "address_line": address.line,
+        "address_city": address.city,
+        "address_state": address.state,
+        "address_post_code": address.post_code,
+        "consent": lead.consent,
+        "company": lead.company,
+        "spam": message.spam,
+        "idempotency_key": message.idempotency_key,
+        "site_key_id": message.site_key_id,
+        "correlation_id": message.correlation_id,
+        "received_at": message.received_at.isoformat(),
+    }
+
+
+def lead_of_row(row: Mapping[str, Any]) -> Lead:
+    """Build a lead from a row of :data:`LEAD_COLUMNS`."""
+    return Lead(
+        lead_id=row["lead_id"],
+        external_id=row["external_id"],
+        dealership_id=row["dealership_id"],
+        name=row["name"],
+        email=row["email"],
+        phone=row["phone"],
+        message=row["message"],
+        received_at=row["received_at"],
+        version=row["version"],
+        status=LeadStatus(row["status"]),
+        vehicle=_vehicle(row),
+        stock_number=row["requested_stock_number"],
+        vehicle_interest=_member(VehicleInterest, row["vehicle_interest_type"]),
+        finance_status=_member(FinanceStatus, row["finance_status"]),
+        rating=_member(Rating, row["rating"]),
+        source_page_url=row["source_page_url"],
+        address=LeadAddress(
+            line=row["address_line"],
+            city=row["address_city"],
+            state=row["address_state"],
+            post_code=row["address_post_code"],
+        ),
+        company=row["company"],
+        consent=row["consent"],
+        delivery_notes=tuple(row["delivery_notes"]),
+        easycars_lead_number=row["easycars_lead_number"],
+        easycars_customer_no=row["easycars_customer_no"],
+    )
+
+
+def _vehicle(row: Mapping[str, Any]) -> LeadVehicle | None:
+    if row["vehicle_id"] is None:
+        return None
+    return LeadVehicle(
+        vehicle_id=row["vehicle_id"],
+        stock_number=row["vehicle_stock_number"],
+        make=row["make"],
+        model=row["model"],
+        year=row["year"],
+        price=row["price"],
+        is_new=row["condition"] == "new",
+        stock_type=row["stock_type"],
+    )
+
+
+def _member[E: StrEnum](kind: type[E], text: str | None) -> E | None:
+    """Read a column an older system may have filled with words that are not ours."""
+    return kind(text) if text in set(kind) else None

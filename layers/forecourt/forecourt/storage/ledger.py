@@ -1,0 +1,67 @@
+"""The delivery ledger in PostgreSQL."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from forecourt.errors import SkippableError
+from forecourt.leads.ledger import Claim, ClaimRequest, DeliveryView, Recorded, Report
+from forecourt.leads.message import LeadMessage
+from forecourt.leads.wake_ups import WakeUp
+from forecourt.storage import deliveries, delivery_records, holds, leads
+from forecourt.storage.postgres import Database
+
+
+class PostgresLedger:
+    """Adapter of :class:`forecourt.leads.ledger.DeliveryLedger`; each method is one commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def accept(self, messages: Sequence[LeadMessage]) -> Mapping[UUID, SkippableError]:
+        """Store new leads with their delivery rows; give back what cannot be stored."""
+        return leads.accept_leads(self._database, messages)
+
+    def look(self, wanted: Collection[tuple[UUID, int]]) -> Mapping[UUID, DeliveryView | None]:
+        """Show where leads stand."""
+        return deliveries.look_at_deliveries(self._database, wanted)
+
+    def expire_leases(self, delivery_ids: Collection[int]) -> None:
+        """Free deliveries whose lease has run out."""
+        deliveries.expire_leases(self._database, delivery_ids)
+
+    def claim(self, requests: Sequence[ClaimRequest], worker: str) -> Sequence[Claim]:
+        """Claim what is pending and due."""
+        return deliveries.claim_deliveries(self._database, requests, worker)
+
+    def forget_fields(self, keys: Mapping[int, tuple[UUID, Collection[str]]]) -> Collection[int]:
+        """Strike fields off the last confirmed state."""
+        return deliveries.forget_fields(self._database, keys)
+
+    def record(self, reports: Sequence[Report]) -> Sequence[Recorded]:
+        """Write outcomes down."""
+        return delivery_records.record_outcomes(self._database, reports)
+
+    def fail(self, delivery_ids: Collection[int], code: str, detail: str) -> None:
+        """Park pending deliveries."""
+        deliveries.fail_deliveries(self._database, delivery_ids, code, detail)
+
+    def postpone_to_hold(self, delivery_ids: Collection[int]) -> None:
+        """Let pending deliveries wait for the end of a hold."""
+        holds.postpone_to_hold(self._database, delivery_ids)
+
+    def take_trial(self, dealership_id: int) -> bool:
+        """Win the one trial of a hold that has run out."""
+        return holds.take_trial(self._database, dealership_id)
+
+    def count_refusals(self, dealership_id: int) -> int:
+        """Count refusals of the present credentials in a row."""
+        return holds.count_refusals(self._database, dealership_id)
+
+    def hold(self, dealership_id: int, credential_stamp: str, reason: str, wait: timedelta) -> bool:
+        """Put a dealership on hold."""
+        return holds.hold_dealership(self._database, dealership_id, credential_stamp, reason, wait)
+
+    def release_held(self, dealership_id: int) -> Sequence[WakeUp]:
+        """End a hold."""
+        return holds.release_held(self._database, dealership_id)

@@ -1,0 +1,278 @@
+"""A delivery with a real ledger and mapping, and a vendor, queue and topic that can be told."""
+
+import itertools
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg.rows import dict_row
+from pydantic import SecretStr
+
+from forecourt.easycars.client import EasyCarsClient
+from forecourt.easycars.lead_sink import EasyCarsLeadSink
+from forecourt.errors import RetryableError
+from forecourt.leads.delivery import LeadDelivery
+from forecourt.leads.lead import Lead
+from forecourt.leads.message import QueuedMessage
+from forecourt.leads.retry import RetryPolicy
+from forecourt.leads.sink import Operation, Push, Receipt
+from forecourt.leads.steps import OnStep, unwatched
+from forecourt.leads.wake_ups import WakeUp
+from forecourt.security.credentials import EasyCarsCredentials, Environment
+from forecourt.security.envelope import CredentialSecrets
+from forecourt.storage.audit_log import Actor
+from forecourt.storage.credentials import CredentialChanges, CredentialVault
+from forecourt.storage.ledger import PostgresLedger
+from forecourt.storage.postgres import Database
+from tests.support.data_keys import MemoryDataKeys
+from tests.support.easycars import BASE_URLS
+
+type Answer = Receipt | Exception | Callable[[Push], Receipt]
+
+ACTOR = Actor(name="tests", kind="Admin")
+
+
+class ScriptedSink:
+    """Maps leads as EasyCars does and answers pushes by a script, else with the next number.
+
+    ``sent`` holds (operation, account number, fields) of every push, in order.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Operation, str, Mapping[str, Any]]] = []
+        self.prepared = 0
+        self._answers: deque[Answer] = deque()
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._mapping = EasyCarsLeadSink(EasyCarsClient(BASE_URLS))
+
+    def will(self, *answers: Answer) -> None:
+        self._answers.extend(answers)
+
+    def prepare(self, lead: Lead, delivered: Mapping[str, Any] | None) -> Push:
+        self.prepared += 1
+        return self._mapping.prepare(lead, delivered)
+
+    def send(
+        self, push: Push, credentials: EasyCarsCredentials, *, write_by: float, seconds: float
+    ) -> Receipt:
+        with self._lock:
+            account = credentials.account_number.get_secret_value()
+            self.sent.append((push.operation, account, push.fields))
+            answer = self._answers.popleft() if self._answers else self.receipt
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Receipt) else answer(push)
+
+    def receipt(self, push: Push) -> Receipt:
+        with self._lock:
+            number = push.lead_number or f"{next(self._numbers):06d}"
+        return Receipt(lead_number=number, customer_no="00004")
+
+
+@dataclass
+class MemoryQueue:
+    """A leads queue that remembers; each switch makes one of its sides fail."""
+
+    wake_ups: list[WakeUp] = field(default_factory=list)
+    buried: list[tuple[QueuedMessage, str, str]] = field(default_factory=list)
+    hidden: dict[str, int] = field(default_factory=dict)
+    takes_wake_ups: bool = True
+    takes_dead_letters: bool = True
+
+    def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> Collection[WakeUp]:
+        if not self.takes_wake_ups:
+            return wake_ups
+        self.wake_ups.extend(wake_ups)
+        return ()
+
+    def bury(self, message: QueuedMessage, code: str, detail: str) -> None:
+        if not self.takes_dead_letters:
+            raise RetryableError(code="AWS_AWAY", detail="Away.", target="SQS")
+        self.buried.append((message, code, detail))
+
+    def hide(self, message: QueuedMessage, seconds: int) -> None:
+        self.hidden[message.message_id] = seconds
+
+
+@dataclass
+class Alerts:
+    """Keeps alerts; ``away`` makes publishing fail."""
+
+    published: list[tuple[str, str]] = field(default_factory=list)
+    away: bool = False
+
+    def publish(self, subject: str, text: str) -> None:
+        if self.away:
+            raise RetryableError(code="AWS_AWAY", detail="Away.", target="SNS")
+        self.published.append((subject, text))
+
+
+@dataclass
+class Counts:
+    """Keeps the metrics of each batch."""
+
+    batches: list[Mapping[str, int]] = field(default_factory=list)
+
+    def batch_finished(self, counts: Mapping[str, int]) -> None:
+        self.batches.append(counts)
+
+
+class Scene:
+    """Dealerships, their leads, and a delivery to bring them to the vendor."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.ledger = PostgresLedger(database)
+        self.keys = MemoryDataKeys()
+        self.vault = CredentialVault(database, self.keys)
+        self.sink = ScriptedSink()
+        self.queue = MemoryQueue()
+        self.alerts = Alerts()
+        self.counts = Counts()
+        self.pauses: list[float] = []
+        self.delivery = self.new_delivery()
+
+    def new_delivery(self, on_step: OnStep = unwatched, **ports: Any) -> LeadDelivery:
+        return LeadDelivery(
+            **{
+                "ledger": self.ledger,
+                "queue": self.queue,
+                "sink": self.sink,
+                "vault": self.vault,
+                "alerts": self.alerts,
+                "metrics": self.counts,
+                "policy": RetryPolicy(draw=lambda low, _high: low),
+                "on_step": on_step,
+                "sleep": self.pauses.append,
+                **ports,
+            }
+        )
+
+    def add_dealership(self, *, connected: bool = True) -> int:
+        row = self.one("INSERT INTO dealership (name) VALUES ('Bayside Autos') RETURNING id")
+        dealership_id: int = row["id"]
+        if connected:
+            self.connect(dealership_id)
+        return dealership_id
+
+    def connect(self, dealership_id: int, account: str | None = None) -> None:
+        self.vault.save(
+            dealership_id,
+            secrets_of(account or f"EC{dealership_id:06d}"),
+            Environment.TEST,
+            None,
+            actor=ACTOR,
+        )
+
+    def change_account(self, dealership_id: int, account: str) -> None:
+        record = self.vault.describe(dealership_id)
+        assert record is not None
+        changes = CredentialChanges(account_number=SecretStr(account))
+        assert self.vault.update(record.id, dealership_id, changes, actor=ACTOR)
+
+    def add_vehicle(self, dealership_id: int, stock_number: str | None = None) -> int:
+        row = self.one(
+            "INSERT INTO vehicle (dealership_id, make, model, year, price, mileage, condition,"
+            " status, title, easycars_stock_number, easycars_raw_data) VALUES (%s, 'VOLVO', 'V90',"
+            " 2020, 45990, 10, 'used', 'active', 'V90', %s, '{\"StockType\": \"A\"}')"
+            " RETURNING id",
+            dealership_id,
+            stock_number,
+        )
+        vehicle_id: int = row["id"]
+        return vehicle_id
+
+    def deliver(self, *bodies: str, receive_count: int = 1) -> list[str]:
+        return self.delivery.deliver_batch(
+            [queued(body, f"m{i}", receive_count) for i, body in enumerate(bodies)],
+            worker="request-1",
+        )
+
+    def age(self, **columns: str) -> None:
+        """Move times of all deliveries into the past, e.g. ``lease_until="151 s"``."""
+        for column, by in columns.items():
+            self.database.connection().execute(
+                f"UPDATE lead_delivery SET {column} = {column} - interval '{by}'"  # noqa: S608
+            )
+
+    def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        cursor = self.database.connection().cursor(row_factory=dict_row)
+        return cursor.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def one(self, statement: str, *values: Any) -> dict[str, Any]:
+        (row,) = self.rows(statement, *values)
+        return row
+
+    def delivery_row(self, lead: str) -> dict[str, Any]:
+        return self.one(
+            "SELECT d.*, l.easycars_lead_number, l.easycars_customer_no,"
+            " extract(epoch FROM d.next_attempt_at - now())::float8 AS due_in,"
+            " extract(epoch FROM d.lease_until - now())::float8 AS lease_left"
+            " FROM lead_delivery d JOIN lead l ON l.id = d.lead_id WHERE l.external_id = %s",
+            lead,
+        )
+
+    def attempts(self, lead: str) -> list[dict[str, Any]]:
+        return self.rows(
+            "SELECT a.* FROM lead_delivery_attempt a JOIN lead_delivery d ON d.id = a.delivery_id"
+            " JOIN lead l ON l.id = d.lead_id WHERE l.external_id = %s ORDER BY a.id",
+            lead,
+        )
+
+
+def secrets_of(account: str) -> CredentialSecrets:
+    return CredentialSecrets(
+        client_id=SecretStr(f"client-of-{account}"),
+        client_secret=SecretStr(f"planted-client-secret-{account}"),
+        account_number=SecretStr(account),
+        account_secret=SecretStr(f"planted-account-secret-{account}"),
+    )
+
+
+def queued(body: str, message_id: str = "m0", receive_count: int = 1) -> QueuedMessage:
+    return QueuedMessage(
+        message_id=message_id,
+        receipt_handle=f"handle-{message_id}",
+        body=body,
+        receive_count=receive_count,
+    )
+
+
+def lead_body(
+    dealership_id: int, lead_id: str | UUID | None = None, *, spam: bool = False, **lead: Any
+) -> str:
+    return json.dumps(
+        {
+            "schema": 1,
+            "leadId": str(lead_id or uuid4()),
+            "dealershipId": dealership_id,
+            "receivedAt": "2026-11-20T22:15:00Z",
+            "idempotencyKey": None,
+            "siteKeyId": "k1",
+            "spam": spam,
+            "correlationId": "api-request-1",
+            "lead": {
+                "name": "Zoë Nguyen",
+                "email": "zoe@mail.example",
+                "phone": "0412 345 678",
+                "message": "Is it still for sale?",
+                **lead,
+            },
+        }
+    )
+
+
+def wake_up_body(lead_id: str, dealership_id: int, delivery_id: int) -> str:
+    return json.dumps(
+        {
+            "schema": 1,
+            "leadId": lead_id,
+            "dealershipId": dealership_id,
+            "deliveryId": delivery_id,
+        }
+    )
