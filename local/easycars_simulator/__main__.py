@@ -1,0 +1,55 @@
+"""``python -m local.easycars_simulator``: serve until Ctrl-C or SIGTERM."""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from local.easycars_simulator.accounts import default_accounts
+from local.easycars_simulator.simulator import DEFAULT_SEED, EasyCarsSimulator
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve the simulator; answers the exit status."""
+    given = _parser().parse_args(arguments)
+    simulator = EasyCarsSimulator(
+        given.port,
+        default_accounts(given.accounts, vehicles=given.vehicles),
+        seed=given.seed,
+        latency=given.latency,
+        state_path=given.state,
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        simulator.start()
+    except OSError as error:
+        reason = f"Port {given.port} cannot be used ({error.strerror}); choose another with --port."
+        sys.stderr.write(reason + "\n")
+        return 1
+    sys.stdout.write(f"{simulator.url}\n")
+    sys.stdout.flush()
+    stopping.wait()
+    simulator.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.easycars_simulator",
+        description="Serve a strict EasyCars on this machine; prints its address when ready. "
+        "The page at that address shows what it holds; /_control/accounts shows the credentials.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="decides the stock")
+    parser.add_argument("--accounts", type=int, default=4, help="how many dealers (default 4)")
+    parser.add_argument("--vehicles", type=int, default=120, help="of each dealer (default 120)")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds each answer takes")
+    parser.add_argument("--state", type=Path, help="file that keeps leads over a restart")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""The vendor's clock, which a test can move forward."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+SYDNEY = ZoneInfo("Australia/Sydney")
+
+
+class MovableClock:
+    """Seconds since 1970, plus whatever it was advanced by."""
+
+    def __init__(self, source: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._advanced = 0.0
+
+    def now(self) -> float:
+        """Tell the time in seconds since 1970 UTC."""
+        return self._source() + self._advanced
+
+    def advance(self, seconds: float) -> None:
+        """Move forward (or back, with a negative number) by so many seconds."""
+        with self._lock:
+            self._advanced += seconds
+
+    def reset(self) -> None:
+        """Go back to the source's time."""
+        with self._lock:
+            self._advanced = 0.0
+
+
+def sydney_text(moment: float) -> str:
+    """Write a moment as the vendor does: ``dd/MM/yyyy HH:mm:ss`` in Sydney (Lead API, 1.7)."""
+    return datetime.fromtimestamp(moment, UTC).astimezone(SYDNEY).strftime("%d/%m/%Y %H:%M:%S")
