@@ -159,7 +159,7 @@ CREATE INDEX IF NOT EXISTS idx_vehicles_easycars_stock ON vehicle (easycars_stoc
 CREATE INDEX IF NOT EXISTS idx_vehicles_easycars_vin ON vehicle (easycars_vin)
     WHERE easycars_vin IS NOT NULL;
 CREATE INDEX IF NOT EXISTS idx_vehicles_data_source ON vehicle (data_source);
-CREATE INDEX idx_vehicle_dealership_vin ON vehicle (dealership_id, easycars_vin)
+CREATE INDEX idx_vehicle_dealership_vin ON vehicle (dealership_id, easycars_vin) INCLUDE (id)
     WHERE easycars_vin IS NOT NULL;
 
 ALTER TABLE lead ADD CONSTRAINT uq_lead_external_id UNIQUE (external_id);
