@@ -1,0 +1,148 @@
+"""What the stack stands on besides AWS: a PostgreSQL and an EasyCars, ours or given ones."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from local.easycars_simulator import EasyCarsSimulator
+from local.failures import StackError
+from local.guardian import guarded
+from local.postgres import EmbeddedPostgres, PostgresUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.data_folder import DataFolder
+
+_DEFAULT_PORT = 5432
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """Where the database is and who may enter.
+
+    Attributes
+    ----------
+    host, port, name, username, password, sslmode
+        As libpq understands them.
+    """
+
+    host: str
+    port: int
+    name: str
+    username: str
+    password: str
+    sslmode: str
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Read a ``postgresql://user:password@host:port/name?sslmode=…`` URL.
+
+        Raises
+        ------
+        StackError
+            When it is no such URL.
+        """
+        parts = urlsplit(url)
+        try:
+            port = parts.port or _DEFAULT_PORT
+        except ValueError:
+            port = 0
+        name = parts.path.lstrip("/")
+        is_whole = parts.scheme in {"postgres", "postgresql"} and parts.hostname and name and port
+        if not is_whole or not parts.username:
+            message = "The database URL cannot be read."
+            cure = "Write it as postgresql://user:password@host:5432/name."
+            raise StackError(message, cure=cure, exit_code=2)
+        return cls(
+            host=str(parts.hostname),
+            port=port,
+            name=unquote(name),
+            username=unquote(parts.username),
+            password=unquote(parts.password or ""),
+            sslmode=parse_qs(parts.query).get("sslmode", [_sslmode(str(parts.hostname))])[0],
+        )
+
+    @property
+    def url(self) -> str:
+        """The address as one URL, with the password."""
+        who = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}"
+        where = f"{self.host}:{self.port}/{quote(self.name, safe='')}"
+        return f"postgresql://{who}@{where}?sslmode={self.sslmode}"
+
+    def secret_string(self) -> str:
+        """Return what Secrets Manager holds for the functions."""
+        return json.dumps({"username": self.username, "password": self.password})
+
+
+@dataclass(frozen=True)
+class Backing:
+    """What is in use.
+
+    Attributes
+    ----------
+    database
+        The database.
+    easycars_url
+        The base URL of EasyCars, without the service.
+    """
+
+    database: DatabaseAddress
+    easycars_url: str
+
+
+@contextmanager
+def start_backing(
+    data: DataFolder, *, database_url: str | None, easycars_url: str | None
+) -> Iterator[Backing]:
+    """Start what is not given, and stop it at the end.
+
+    Parameters
+    ----------
+    data
+        The data folder that keeps the embedded database.
+    database_url, easycars_url
+        What to use instead of the embedded database and of the simulator.
+
+    Raises
+    ------
+    StackError
+        When the embedded PostgreSQL cannot run here.
+    """
+    with ExitStack() as started:
+        if database_url is None:
+            database = started.enter_context(_embedded_database(data))
+        else:
+            database = DatabaseAddress.from_url(database_url)
+        if easycars_url is None:
+            easycars_url = started.enter_context(_simulated_easycars(data))
+        yield Backing(database, easycars_url.rstrip("/"))
+
+
+@contextmanager
+def _embedded_database(data: DataFolder) -> Iterator[DatabaseAddress]:
+    folder = data.root / "postgres"
+    try:
+        server = EmbeddedPostgres(folder).start()
+    except PostgresUnavailableError as error:
+        raise StackError(str(error)) from error
+    try:
+        with guarded(folder / "cluster" / "postmaster.pid"):
+            yield DatabaseAddress.from_url(server.url)
+    finally:
+        server.stop()
+
+
+def _sslmode(host: str) -> str:
+    return "disable" if host in _THIS_MACHINE else "require"
+
+
+@contextmanager
+def _simulated_easycars(data: DataFolder) -> Iterator[str]:
+    with EasyCarsSimulator(state_path=data.root / "easycars-simulator.journal") as simulator:
+        yield simulator.url

@@ -1,0 +1,47 @@
+"""The template parameters a deployment is given, as this machine answers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from local.issuer import AUDIENCE
+
+if TYPE_CHECKING:
+    from local.backing import DatabaseAddress
+
+_UNUSED_DYNAMICS = "http://127.0.0.1:9/no-dynamics"
+
+
+def template_parameters(
+    *,
+    database: DatabaseAddress,
+    database_secret_arn: str,
+    easycars_url: str,
+    dynamics_url: str | None,
+    issuer_url: str,
+) -> dict[str, Any]:
+    """Return values for the parameters of ``template.yaml``.
+
+    Parameters
+    ----------
+    database
+        The database in use.
+    database_secret_arn
+        The secret with its user name and password.
+    easycars_url, dynamics_url
+        Where the vendors answer; both EasyCars environments share one address.
+    issuer_url
+        The local sign-in issuer.
+    """
+    return {
+        "DatabaseHost": database.host,
+        "DatabasePort": str(database.port),
+        "DatabaseName": database.name,
+        "DatabaseSecretArn": database_secret_arn,
+        "DatabaseSslMode": database.sslmode,
+        "EasyCarsTestUrl": easycars_url,
+        "EasyCarsProductionUrl": easycars_url,
+        "DynamicsUrl": dynamics_url or _UNUSED_DYNAMICS,
+        "JwtIssuer": issuer_url,
+        "JwtAudience": AUDIENCE,
+    }

@@ -1,0 +1,36 @@
+"""How an embedded stack is to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """How a stack is to run.
+
+    Attributes
+    ----------
+    data
+        The data folder.
+    port
+        The port of the HTTP API; 0 picks a free one.
+    database_url
+        A PostgreSQL to use in the place of the embedded one.
+    easycars_url
+        An EasyCars to use in the place of the simulator, for both environments.
+    dynamics_url
+        A Dynamics 365 to use.
+    template
+        The template to run.
+    """
+
+    data: Path = Path(".forecourt")
+    port: int = 3000
+    database_url: str | None = None
+    easycars_url: str | None = None
+    dynamics_url: str | None = None
+    template: Path = field(default=PROJECT / "template.yaml")

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.stack.running_sample import RunningSample, running_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="package")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSample]:
+    """One running stack of the sample template, shared by the tests that do not stop it."""
+    with running_sample(tmp_path_factory.mktemp("sample") / "data") as running:
+        yield running
