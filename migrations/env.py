@@ -47,7 +47,10 @@ def run_by_hand() -> None:
 
 
 if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", literal_binds=True)
+    # The default style of parameters would double every percent sign in the text.
+    context.configure(
+        dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"}
+    )
     with context.begin_transaction():
         context.run_migrations()
 elif (handed_over := context.config.attributes.get("connection")) is not None:

@@ -187,6 +187,19 @@ class TestTransaction:
         with pytest.raises(psycopg.errors.NotNullViolation):
             refused()
 
+    def test_is_not_taken_for_lost_while_it_is_in_a_failed_transaction(
+        self, database_url: str
+    ) -> None:
+        times = iter(range(0, 6000, 60))
+        database = open_to(database_url, clock=lambda: float(next(times)))
+
+        with contextlib.suppress(psycopg.errors.DivisionByZero), database.transaction() as first:
+            try:
+                first.execute("SELECT 1 / 0")
+            finally:
+                assert database.connection() is first
+        database.close()
+
     def test_a_savepoint_saves_the_rows_before_it(self, database: Database) -> None:
         insert = "INSERT INTO dealership (name) VALUES (%s)"
         with database.transaction() as connection:

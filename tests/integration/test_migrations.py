@@ -8,7 +8,7 @@ import pytest
 
 from forecourt.errors import PermanentError, RetryableError
 from forecourt.storage.schema import SchemaAction, SchemaChange
-from tests.support.postgres import PostgresForTests, schema_at
+from tests.support.postgres import MIGRATIONS, PostgresForTests, schema_at
 from tests.support.schema_shape import columns_of, rows_of, shape_of, tables_of
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
@@ -33,6 +33,8 @@ from forecourt.storage.schema import SchemaAction
 from tests.support.postgres import schema_at
 print(len(schema_at(sys.argv[1]).run(SchemaAction.UPGRADE).applied))
 """
+
+ALEMBIC = [sys.executable, "-m", "alembic", "-c", str(MIGRATIONS / "alembic.ini")]
 
 
 @pytest.fixture
@@ -263,6 +265,30 @@ class TestTogetherAndInTrouble:
 
         counts = [int(migration.communicate()[0]) for migration in both]
         assert sorted(counts) == [0, len(REVISIONS)]
+
+    def test_by_hand_alembic_takes_the_address_from_the_environment(self, empty: str) -> None:
+        def alembic(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [*ALEMBIC, "upgrade", "head"],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+
+        assert "Set DATABASE_URL" in alembic({}).stderr
+        assert alembic({"DATABASE_URL": empty}).returncode == 0
+        assert tables_of(empty) >= TABLES_OF_THE_DESIGN
+
+    def test_written_out_as_sql_they_run_in_any_client(self, empty: str) -> None:
+        written = subprocess.run(
+            [*ALEMBIC, "upgrade", "head", "--sql"], capture_output=True, text=True, check=True
+        )
+
+        do(empty, written.stdout)
+
+        assert up(empty).applied == ()
+        assert tables_of(empty) >= TABLES_OF_THE_DESIGN
 
     def test_a_refused_statement_changes_nothing_at_all(self, empty: str) -> None:
         do(empty, "CREATE TABLE audit_log (id integer)")

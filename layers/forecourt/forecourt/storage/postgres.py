@@ -136,7 +136,7 @@ class Database:
     def _is_alive(connection: Connection, idle_seconds: float) -> bool:
         if connection.closed:
             return False
-        if 0 <= idle_seconds < _TRUSTED_IDLE_SECONDS:
+        if 0 <= idle_seconds < _TRUSTED_IDLE_SECONDS or _is_in_transaction(connection):
             return True
         try:
             connection.execute("SELECT 1")
@@ -155,6 +155,10 @@ class _TranslatingCursor(psycopg.Cursor[TupleRow]):
     def executemany(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as above
         with translated_errors():
             super().executemany(*args, **kwargs)
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    return connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE
 
 
 def open_connection(
