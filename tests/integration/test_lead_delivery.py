@@ -1,21 +1,24 @@
 """The main path of a lead through the real ledger: once, whole, and only where it belongs."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from forecourt.errors import RetryableError
 from forecourt.leads.sink import Operation
-from forecourt.storage.postgres import Database
 from tests.support.lead_delivery import Scene, lead_body, queued, wake_up_body
 
 LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
 
 
 @pytest.fixture
-def scene(database: Database) -> Scene:
-    return Scene(database)
+def scene(database_url: str) -> Iterator[Scene]:
+    scene = Scene(database_url)
+    yield scene
+    scene.close()
 
 
 def test_a_lead_reaches_easycars_and_every_table_says_so(scene: Scene) -> None:
@@ -142,8 +145,8 @@ def test_credentials_deleted_while_a_lead_waits_park_it(scene: Scene) -> None:
     dealership = scene.add_dealership()
     scene.sink.will(RetryableError(code="CONNECT_FAILED", detail="Away.", target="EasyCars"))
     scene.deliver(lead_body(dealership, LEAD))
-    scene.age(next_attempt_at="1 day")
-    scene.database.connection().execute("DELETE FROM dealership_easycars_credentials")
+    scene.pass_time("1 day")
+    scene.execute("DELETE FROM dealership_easycars_credentials")
 
     assert scene.deliver(lead_body(dealership, LEAD)) == []
 
@@ -249,7 +252,7 @@ def test_poison_comes_back_when_the_dead_letter_queue_is_away(scene: Scene) -> N
     "field",
     [{"name": "n" * 256}, {"name": "nul \0 byte"}, {"address": {"postCode": "12345678901"}}],
 )
-def test_one_row_the_database_refuses_sinks_no_other(scene: Scene, field: dict[str, str]) -> None:
+def test_one_row_the_database_refuses_sinks_no_other(scene: Scene, field: dict[str, Any]) -> None:
     dealership = scene.add_dealership()
     bodies = [lead_body(dealership), lead_body(dealership, **field), lead_body(dealership)]
 
@@ -287,12 +290,12 @@ def test_a_batch_of_nothing_is_nothing(scene: Scene) -> None:
     assert scene.delivery.deliver_batch([], worker="request-1") == []
 
 
-def test_credentials_are_decrypted_once_per_write(scene: Scene) -> None:
+def test_credentials_are_read_once_per_write(scene: Scene) -> None:
     dealership = scene.add_dealership()
 
     for _ in range(3):
         scene.deliver(lead_body(dealership))
-    assert scene.keys.calls["decrypt"] == 1
+    assert scene.vault.loads == 1
 
     scene.change_account(dealership, "EC111111")
     scene.deliver(lead_body(dealership))

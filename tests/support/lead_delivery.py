@@ -4,14 +4,17 @@ import itertools
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
+from forecourt.admin.audit import Actor
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.errors import RetryableError
@@ -22,10 +25,10 @@ from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import Operation, Push, Receipt
 from forecourt.leads.steps import OnStep, unwatched
 from forecourt.leads.wake_ups import WakeUp
+from forecourt.security.credential_records import CredentialChanges
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.security.envelope import CredentialSecrets
-from forecourt.storage.audit_log import Actor
-from forecourt.storage.credentials import CredentialChanges, CredentialVault
+from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.ledger import PostgresLedger
 from forecourt.storage.postgres import Database
 from tests.support.data_keys import MemoryDataKeys
@@ -122,23 +125,53 @@ class Counts:
         self.batches.append(counts)
 
 
+class WatchedVault:
+    """Reads from a real vault; counts, and is away for the dealerships it is told."""
+
+    def __init__(self, vault: CredentialVault) -> None:
+        self._vault = vault
+        self.loads = 0
+        self.away_for: set[int] = set()
+
+    def load(self, dealership_id: int) -> EasyCarsCredentials | None:
+        self.loads += 1
+        if dealership_id in self.away_for:
+            raise RetryableError(code="KMS_AWAY", detail="Away.", target="KMS")
+        return self._vault.load(dealership_id)
+
+
 class Scene:
     """Dealerships, their leads, and a delivery to bring them to the vendor."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.ledger = PostgresLedger(database)
-        self.keys = MemoryDataKeys()
-        self.vault = CredentialVault(database, self.keys)
-        self.sink = ScriptedSink()
-        self.queue = MemoryQueue()
+    def __init__(self, url: str, beside: "Scene | None" = None) -> None:
+        self.url = url
+        self.database = database_at(url)
+        self.ledger = PostgresLedger(self.database)
+        self.keys: MemoryDataKeys = beside.keys if beside else MemoryDataKeys()
+        self.store = CredentialVault(self.database, self.keys)
+        self.vault = WatchedVault(self.store)
+        self.sink: ScriptedSink = beside.sink if beside else ScriptedSink()
+        self.queue: MemoryQueue = beside.queue if beside else MemoryQueue()
         self.alerts = Alerts()
         self.counts = Counts()
         self.pauses: list[float] = []
+        self._deliveries: list[LeadDelivery] = []
         self.delivery = self.new_delivery()
 
+    def close(self) -> None:
+        for delivery in self._deliveries:
+            delivery.close()
+        self.database.close()
+
+    @contextmanager
+    def elsewhere(self) -> "Iterator[Scene]":
+        """The same dealerships, queue and vendor as another worker has them."""
+        other = Scene(self.url, beside=self)
+        yield other
+        other.close()
+
     def new_delivery(self, on_step: OnStep = unwatched, **ports: Any) -> LeadDelivery:
-        return LeadDelivery(
+        delivery = LeadDelivery(
             **{
                 "ledger": self.ledger,
                 "queue": self.queue,
@@ -152,6 +185,8 @@ class Scene:
                 **ports,
             }
         )
+        self._deliveries.append(delivery)
+        return delivery
 
     def add_dealership(self, *, connected: bool = True) -> int:
         row = self.one("INSERT INTO dealership (name) VALUES ('Bayside Autos') RETURNING id")
@@ -161,7 +196,7 @@ class Scene:
         return dealership_id
 
     def connect(self, dealership_id: int, account: str | None = None) -> None:
-        self.vault.save(
+        self.store.save(
             dealership_id,
             secrets_of(account or f"EC{dealership_id:06d}"),
             Environment.TEST,
@@ -170,10 +205,10 @@ class Scene:
         )
 
     def change_account(self, dealership_id: int, account: str) -> None:
-        record = self.vault.describe(dealership_id)
+        record = self.store.describe(dealership_id)
         assert record is not None
         changes = CredentialChanges(account_number=SecretStr(account))
-        assert self.vault.update(record.id, dealership_id, changes, actor=ACTOR)
+        assert self.store.update(record.id, dealership_id, changes, actor=ACTOR)
 
     def add_vehicle(self, dealership_id: int, stock_number: str | None = None) -> int:
         row = self.one(
@@ -193,16 +228,38 @@ class Scene:
             worker="request-1",
         )
 
-    def age(self, **columns: str) -> None:
-        """Move times of all deliveries into the past, e.g. ``lease_until="151 s"``."""
-        for column, by in columns.items():
-            self.database.connection().execute(
-                f"UPDATE lead_delivery SET {column} = {column} - interval '{by}'"  # noqa: S608
-            )
+    def pass_time(self, by: str, *tables: str) -> None:
+        """Move every time in the ledger into the past, as if that long had gone by."""
+        columns = {
+            "lead_delivery": ("next_attempt_at", "lease_until", "claimed_at"),
+            "lead_delivery_attempt": ("started_at", "finished_at"),
+            "dealership_easycars_credentials": ("hold_until", "created_at", "updated_at"),
+        }
+        for table in tables or tuple(columns):
+            moves = ", ".join(f"{name} = {name} - interval '{by}'" for name in columns[table])
+            self.execute(f"UPDATE {table} SET {moves}")  # noqa: S608
+
+    def execute(self, statement: str, *values: Any) -> int:
+        return self.database.connection().execute(statement.encode(), values).rowcount
+
+    def edit(self, lead: str, assignment: str) -> None:
+        """Change a lead as an edit does: a new version that is wanted and due."""
+        self.execute(
+            f"UPDATE lead SET {assignment}, version = version + 1"  # noqa: S608
+            " WHERE external_id = %s",
+            lead,
+        )
+        self.execute(
+            "UPDATE lead_delivery d SET wanted_version = l.version, next_attempt_at = now(),"
+            " state = CASE d.state WHEN 'delivered' THEN 'pending' ELSE d.state END,"
+            " attempts = CASE d.state WHEN 'delivered' THEN 0 ELSE d.attempts END"
+            " FROM lead l WHERE l.id = d.lead_id AND l.external_id = %s",
+            lead,
+        )
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         cursor = self.database.connection().cursor(row_factory=dict_row)
-        return cursor.execute(statement, values).fetchall()  # type: ignore[arg-type]
+        return cursor.execute(statement.encode(), values).fetchall()
 
     def one(self, statement: str, *values: Any) -> dict[str, Any]:
         (row,) = self.rows(statement, *values)
@@ -223,6 +280,18 @@ class Scene:
             " JOIN lead l ON l.id = d.lead_id WHERE l.external_id = %s ORDER BY a.id",
             lead,
         )
+
+
+def database_at(url: str) -> Database:
+    parts = conninfo_to_dict(url)
+    return Database.from_settings(
+        host=str(parts["host"]),
+        port=int(str(parts["port"])),
+        name=str(parts["dbname"]),
+        username=str(parts["user"]),
+        password=str(parts["password"]),
+        sslmode="disable",
+    )
 
 
 def secrets_of(account: str) -> CredentialSecrets:

@@ -1,0 +1,455 @@
+"""What becomes of a lead when the vendor, its answer or our credentials fail."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from forecourt.errors import (
+    AuthenticationError,
+    ForecourtError,
+    OutcomeUnknownError,
+    PermanentError,
+    RetryableError,
+)
+from forecourt.leads.sink import Operation, Push, Receipt
+from forecourt.storage.deliveries import release_delivery
+from forecourt.storage.holds import release_after_save
+from tests.support.lead_delivery import Scene, lead_body, wake_up_body
+
+LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
+
+
+@pytest.fixture
+def scene(database_url: str) -> Iterator[Scene]:
+    scene = Scene(database_url)
+    yield scene
+    scene.close()
+
+
+def away(retry_after: float | None = None) -> ForecourtError:
+    return RetryableError(
+        code="HTTP_429", detail="CreateLead: slow down", target="EasyCars", retry_after=retry_after
+    )
+
+
+def unknown() -> ForecourtError:
+    return OutcomeUnknownError(code="TIMEOUT", detail="CreateLead: no answer", target="EasyCars")
+
+
+def refused() -> ForecourtError:
+    return PermanentError(code="VENDOR_REFUSED", detail="CreateLead: Code 7", target="EasyCars")
+
+
+def wrong_credentials() -> ForecourtError:
+    return AuthenticationError(
+        code="AUTHENTICATION_FAILED", detail="CreateLead: Code 1", target="EasyCars"
+    )
+
+
+def wake(scene: Scene, lead: str) -> str:
+    row = scene.delivery_row(lead)
+    return wake_up_body(lead, row["dealership_id"], row["id"])
+
+
+class TestPassingFailure:
+    def test_the_lead_is_due_again_and_a_wake_up_takes_the_message_s_place(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(away())
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["attempts"], row["last_error_code"]) == ("pending", 1, "HTTP_429")
+        assert 55 < row["due_in"] <= 60
+        (attempt,) = scene.attempts(LEAD)
+        assert (attempt["outcome"], attempt["http_status"]) == ("retryable", 429)
+        (wake_up,) = scene.queue.wake_ups
+        assert (wake_up.delivery_id, wake_up.delay) == (row["id"], 60)
+        log = scene.one("SELECT * FROM easycars_sync_logs")
+        assert (log["status"], log["records_failed"]) == ("Failed", 1)
+        assert log["error_details"] == {"code": "HTTP_429"}
+
+    def test_what_the_vendor_asks_for_wins(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(away(retry_after=400))
+
+        scene.deliver(lead_body(dealership, LEAD))
+
+        assert 395 < scene.delivery_row(LEAD)["due_in"] <= 400
+
+    def test_a_wake_up_that_comes_too_early_is_sent_on(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(away(retry_after=2000))
+        scene.deliver(lead_body(dealership, LEAD))
+        assert scene.queue.wake_ups[-1].delay == 900
+
+        scene.pass_time("900 s")
+        assert scene.deliver(wake(scene, LEAD)) == []
+        assert scene.queue.wake_ups[-1].delay == 900
+        scene.pass_time("900 s")
+        assert scene.deliver(wake(scene, LEAD)) == []
+        assert 190 < scene.queue.wake_ups[-1].delay <= 200
+        assert len(scene.sink.sent) == 1
+
+        scene.pass_time("200 s")
+        assert scene.deliver(wake(scene, LEAD)) == []
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+        assert [a["attempt_no"] for a in scene.attempts(LEAD)] == [1, 2]
+
+    def test_the_message_comes_back_when_no_wake_up_can_be_sent(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.queue.takes_wake_ups = False
+        scene.sink.will(away())
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == ["m0"]
+
+        assert scene.queue.hidden == {"m0": 60}
+
+    def test_eight_tries_and_then_a_person(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(*(away() for _ in range(8)))
+
+        scene.deliver(lead_body(dealership, LEAD))
+        for _ in range(7):
+            assert scene.delivery_row(LEAD)["state"] == "pending"
+            scene.pass_time("1 day")
+            scene.deliver(wake(scene, LEAD))
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["attempts"]) == ("failed", 8)
+        assert row["next_attempt_at"] is None
+        assert len(scene.queue.wake_ups) == 7
+
+    def test_one_lead_s_failure_touches_no_other(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+
+        def answer(push: Push) -> Receipt:
+            if push.fields["ExternalID"] == LEAD:
+                raise away()
+            return scene.sink.receipt(push)
+
+        scene.sink.will(*[answer] * 5)
+        others = [lead_body(dealership) for _ in range(4)]
+        assert scene.deliver(*others[:2], lead_body(dealership, LEAD), *others[2:]) == []
+
+        states = scene.rows("SELECT state, count(*) FROM lead_delivery GROUP BY 1 ORDER BY 1")
+        assert [(row["state"], row["count"]) for row in states] == [
+            ("delivered", 4),
+            ("pending", 1),
+        ]
+
+
+class TestRefusal:
+    def test_it_is_parked_at_once_with_the_reason(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(refused())
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["last_error_code"]) == ("failed", "VENDOR_REFUSED")
+        assert row["last_error"] == "CreateLead: Code 7"
+        assert scene.queue.wake_ups == []
+        assert scene.attempts(LEAD)[0]["outcome"] == "permanent"
+
+    def test_a_lead_that_cannot_be_mapped_is_parked_without_a_call(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+
+        assert scene.deliver(lead_body(dealership, LEAD, email="nobody")) == []
+
+        assert scene.delivery_row(LEAD)["last_error_code"] == "INVALID_EMAIL"
+        assert scene.sink.sent == []
+        assert scene.rows("SELECT * FROM easycars_sync_logs") == []
+
+    def test_a_person_releases_it_with_all_its_tries(self, scene: Scene) -> None:
+        dealership, other = scene.add_dealership(), scene.add_dealership()
+        scene.sink.will(refused())
+        scene.deliver(lead_body(dealership, LEAD))
+        delivery = scene.delivery_row(LEAD)["id"]
+
+        assert release_delivery(scene.database, delivery, dealership_id=other) is None
+        wake_up = release_delivery(scene.database, delivery, dealership_id=dealership)
+
+        assert wake_up is not None
+        assert (str(wake_up.external_id), wake_up.dealership_id) == (LEAD, dealership)
+        assert scene.delivery_row(LEAD)["attempts"] == 0
+        assert release_delivery(scene.database, delivery) is None
+        scene.deliver(wake(scene, LEAD))
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+
+
+class TestUnknownOutcomeOfCreate:
+    def test_it_is_unconfirmed_and_never_sent_again_by_itself(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership))
+        scene.sink.will(unknown())
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["operation"]) == ("unconfirmed", "create")
+        assert (row["probe_from"], row["sent_version"]) == ("000001", 1)
+        assert 175 < row["due_in"] <= 180
+        assert scene.attempts(LEAD)[0]["outcome"] == "unknown"
+        assert scene.rows("SELECT status FROM easycars_sync_logs ORDER BY id")[-1] == {
+            "status": "Warning"
+        }
+        scene.pass_time("1 day")
+        assert scene.deliver(lead_body(dealership, LEAD), wake(scene, LEAD)) == []
+        assert len(scene.sink.sent) == 2
+
+    def test_a_defect_of_ours_counts_as_unknown(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(ZeroDivisionError())
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["last_error_code"]) == ("unconfirmed", "UNEXPECTED_ERROR")
+
+
+class TestUpdate:
+    def test_only_what_differs_is_sent(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD, rating="Cold"))
+        scene.edit(LEAD, "rating = 'Hot'")
+
+        assert scene.deliver(wake(scene, LEAD)) == []
+
+        assert scene.sink.sent[-1][0] is Operation.UPDATE
+        assert scene.sink.sent[-1][2] == {"Rating": 3}
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["delivered_version"]) == ("delivered", 2)
+        log = scene.rows("SELECT * FROM easycars_sync_logs ORDER BY id")[-1]
+        assert (log["records_created"], log["records_updated"]) == (0, 1)
+
+    def test_an_edit_that_changes_nothing_there_calls_nobody(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD))
+        scene.edit(LEAD, "consent = '{}'")
+
+        assert scene.deliver(wake(scene, LEAD)) == []
+
+        assert len(scene.sink.sent) == 1
+        assert scene.delivery_row(LEAD)["delivered_version"] == 2
+        assert scene.one("SELECT count(*) FROM easycars_sync_logs")["count"] == 1
+
+    def test_an_edit_during_the_call_is_sent_after_it(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+
+        def edited_meanwhile(push: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.edit(LEAD, "rating = 'Hot'")
+            return scene.sink.receipt(push)
+
+        scene.sink.will(edited_meanwhile)
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        assert scene.delivery_row(LEAD)["state"] == "pending"
+        assert scene.queue.wake_ups[-1].delay == 0
+        scene.deliver(wake(scene, LEAD))
+        assert scene.sink.sent[-1][2] == {"Rating": 3}
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+
+    def test_a_status_no_create_can_carry_follows_as_an_update(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(away())
+        scene.deliver(lead_body(dealership, LEAD))
+        scene.edit(LEAD, "status = 'in progress'")
+        scene.pass_time("1 day")
+
+        scene.deliver(wake(scene, LEAD))
+        assert scene.delivery_row(LEAD)["state"] == "pending"
+        scene.deliver(wake(scene, LEAD))
+
+        assert scene.sink.sent[-1][2] == {"LeadStatus": 30}
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+        assert scene.one("SELECT last_known_easycars_status AS s FROM lead") == {"s": 30}
+
+    def test_after_an_unknown_outcome_its_fields_go_again_even_when_taken_back(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD, rating="Cold"))
+        scene.edit(LEAD, "rating = 'Hot', status = 'won'")
+        scene.sink.will(unknown())
+
+        assert scene.deliver(wake(scene, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert row["state"] == "pending"
+        assert 175 < row["due_in"] <= 180
+        assert scene.queue.wake_ups[-1].delay == 180
+        scene.edit(LEAD, "rating = 'Cold', status = 'received'")
+        scene.deliver(wake(scene, LEAD))
+        assert scene.sink.sent[-1][2] == {"Rating": 1, "LeadStatus": 10}
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+
+    def test_another_account_s_lead_is_not_touched(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD))
+        scene.edit(LEAD, "rating = 'Hot'")
+        scene.change_account(dealership, "EC999999")
+
+        assert scene.deliver(wake(scene, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["last_error_code"]) == ("failed", "SCOPE_CHANGED")
+        assert "Send it again to the new account" in row["last_error"]
+        assert len(scene.sink.sent) == 1
+
+    def test_a_lead_never_created_goes_to_the_new_account(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(away())
+        scene.deliver(lead_body(dealership, LEAD))
+        former = scene.delivery_row(LEAD)["remote_scope"]
+        scene.change_account(dealership, "EC999999")
+        scene.pass_time("1 day", "lead_delivery")
+
+        scene.deliver(wake(scene, LEAD))
+
+        assert scene.sink.sent[-1][1] == "EC999999"
+        row = scene.delivery_row(LEAD)
+        assert row["state"] == "delivered"
+        assert row["remote_scope"] != former
+
+
+class TestHold:
+    def test_refused_credentials_hold_the_dealership_and_burn_no_try(self, scene: Scene) -> None:
+        dealership, other = scene.add_dealership(), scene.add_dealership()
+        scene.sink.will(wrong_credentials())
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["attempts"]) == ("pending", 0)
+        assert row["last_error_code"] == "AUTHENTICATION_FAILED"
+        assert 55 < row["due_in"] <= 60
+        assert scene.queue.wake_ups[-1].delay == 60
+        assert hold_seconds(scene, dealership) == pytest.approx(60, abs=5)
+        assert scene.attempts(LEAD)[0]["outcome"] == "auth"
+
+        late = "11111111-1111-4111-8111-111111111111"
+        assert scene.deliver(lead_body(dealership, late), lead_body(other)) == []
+        assert [account for _, account, _ in scene.sink.sent] == [
+            f"EC{dealership:06d}",
+            f"EC{other:06d}",
+        ]
+        row = scene.delivery_row(late)
+        assert (row["state"], row["last_error_code"]) == ("pending", "CREDENTIALS_ON_HOLD")
+        assert row["last_error"] == "CreateLead: Code 1"
+        assert 50 < scene.queue.wake_ups[-1].delay <= 60
+
+    def test_a_burst_of_refusals_is_one(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.sink.will(*(wrong_credentials() for _ in range(5)))
+
+        scene.deliver(*(lead_body(dealership) for _ in range(5)))
+
+        assert len(scene.sink.sent) == 5
+        assert hold_seconds(scene, dealership) == pytest.approx(60, abs=5)
+
+    def test_one_tries_again_after_1_2_4_minutes_and_an_hour_at_most(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        leads = [f"{n}1111111-1111-4111-8111-111111111111" for n in range(3)]
+        scene.sink.will(*(wrong_credentials() for _ in range(11)))
+        scene.deliver(*(lead_body(dealership, lead) for lead in leads))
+        assert len(scene.sink.sent) == 3
+
+        waits = []
+        for _ in range(8):
+            waits.append(round(hold_seconds(scene, dealership) / 60))
+            scene.pass_time(f"{waits[-1]} minutes")
+            calls = len(scene.sink.sent)
+            assert scene.deliver(*(wake(scene, lead) for lead in leads)) == []
+            assert len(scene.sink.sent) == calls + 1
+
+        assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+        assert {scene.delivery_row(lead)["attempts"] for lead in leads} == {0}
+
+    def test_success_of_the_trial_releases_all(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        leads = [f"{n}1111111-1111-4111-8111-111111111111" for n in range(3)]
+        scene.sink.will(*(wrong_credentials() for _ in range(3)))
+        scene.deliver(*(lead_body(dealership, lead) for lead in leads))
+        scene.pass_time("1 minute")
+        scene.queue.wake_ups.clear()
+
+        assert scene.deliver(wake(scene, leads[0])) == []
+
+        assert hold_seconds(scene, dealership) == 0
+        due = {str(wake_up.external_id) for wake_up in scene.queue.wake_ups}
+        assert due == set(leads[1:])
+        assert scene.deliver(*(wake(scene, lead) for lead in leads[1:])) == []
+        assert {scene.delivery_row(lead)["state"] for lead in leads} == {"delivered"}
+
+    def test_saved_credentials_release_all_and_what_was_parked_for_want_of_them(
+        self, scene: Scene
+    ) -> None:
+        dealership, unconnected = scene.add_dealership(), scene.add_dealership(connected=False)
+        parked = "21111111-1111-4111-8111-111111111111"
+        scene.sink.will(wrong_credentials())
+        scene.deliver(lead_body(dealership, LEAD), lead_body(unconnected, parked))
+
+        scene.change_account(dealership, "EC888888")
+        scene.connect(unconnected)
+        wake_ups = [
+            *release_after_save(scene.database, dealership),
+            *release_after_save(scene.database, unconnected),
+        ]
+
+        assert [str(wake_up.external_id) for wake_up in wake_ups] == [LEAD, parked]
+        assert scene.deliver(wake(scene, LEAD), wake(scene, parked)) == []
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+        assert scene.delivery_row(parked)["state"] == "delivered"
+
+    def test_a_refusal_says_nothing_about_credentials_saved_since(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+
+        def saved_meanwhile(_: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.execute(
+                    "UPDATE dealership_easycars_credentials SET encryption_iv = 'another'"
+                )
+            raise wrong_credentials()
+
+        scene.sink.will(saved_meanwhile)
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        assert hold_seconds(scene, dealership) == 0
+        assert scene.queue.wake_ups[-1].delay == 0
+
+    def test_credentials_that_do_not_decrypt_park_the_lead(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.execute("UPDATE dealership_easycars_credentials SET data_key_encrypted = 'AAAA'")
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        assert scene.delivery_row(LEAD)["last_error_code"] == "CREDENTIALS_UNREADABLE"
+
+    def test_a_key_service_that_is_away_stops_its_own_dealership_only(self, scene: Scene) -> None:
+        dealership, known = scene.add_dealership(), scene.add_dealership()
+        scene.deliver(lead_body(known))
+        scene.vault.away_for = {dealership}
+
+        assert scene.deliver(lead_body(dealership, LEAD), lead_body(known)) == ["m0"]
+
+        assert scene.queue.hidden == {"m0": 30}
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["attempts"]) == ("pending", 0)
+        scene.vault.away_for = set()
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+
+
+def hold_seconds(scene: Scene, dealership: int) -> float:
+    row = scene.one(
+        "SELECT coalesce(extract(epoch FROM hold_until - now()), 0)::float8 AS left, hold_reason"
+        " FROM dealership_easycars_credentials WHERE dealership_id = %s",
+        dealership,
+    )
+    assert (row["left"] == 0) == (row["hold_reason"] is None)
+    left: float = row["left"]
+    return left

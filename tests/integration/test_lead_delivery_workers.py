@@ -1,0 +1,342 @@
+"""Two workers, dead workers, late workers, and a database that goes away under them."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from forecourt.errors import RetryableError
+from forecourt.leads.ledger import Claim, ClaimRequest, Recorded, Report
+from forecourt.leads.message import LeadMessage
+from forecourt.leads.sink import Operation, Push, Receipt
+from forecourt.storage.ledger import PostgresLedger
+from tests.support.lead_delivery import Scene, lead_body, queued, wake_up_body
+
+LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
+
+
+@pytest.fixture
+def scene(database_url: str) -> Iterator[Scene]:
+    scene = Scene(database_url)
+    yield scene
+    scene.close()
+
+
+def wake(scene: Scene, lead: str) -> str:
+    row = scene.delivery_row(lead)
+    return wake_up_body(lead, row["dealership_id"], row["id"])
+
+
+def claim_and_die(scene: Scene, lead: str) -> None:
+    """Leave a delivery as a worker does that dies after its claim."""
+    row = scene.delivery_row(lead)
+    scope = row["remote_scope"] or "Test:account"
+    requests = [ClaimRequest(delivery_id=row["id"], account_scope=scope)]
+    assert len(scene.ledger.claim(requests, "dead-worker")) == 1
+
+
+def stored_but_unclaimed(scene: Scene, body: str) -> None:
+    failures = scene.delivery.deliver_batch(
+        [queued(body)], worker="worker", seconds_left=lambda: 1.0
+    )
+    assert failures == ["m0"]
+
+
+class TestTwoWorkers:
+    def test_the_same_messages_at_once_make_one_lead_each(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        bodies = [lead_body(dealership) for _ in range(10)]
+        failures: list[list[str]] = []
+        together = threading.Barrier(4)
+
+        def work() -> None:
+            with scene.elsewhere() as worker:
+                worker.deliver()
+                together.wait()
+                failures.append(worker.deliver(*bodies))
+
+        workers = [threading.Thread(target=work) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+        assert len(scene.sink.sent) == 10
+        assert len({fields["ExternalID"] for _, _, fields in scene.sink.sent}) == 10
+        states = scene.rows("SELECT DISTINCT state FROM lead_delivery")
+        assert states == [{"state": "delivered"}]
+        assert scene.one("SELECT count(*) FROM lead_delivery_attempt")["count"] == 10
+        assert len(failures) == 4
+        assert scene.deliver(*bodies) == []
+
+    def test_a_message_that_meets_a_live_lease_comes_back_when_it_ends(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        body = lead_body(dealership, LEAD)
+        stored_but_unclaimed(scene, body)
+        claim_and_die(scene, LEAD)
+
+        assert scene.deliver(body) == ["m0"]
+
+        assert 140 < scene.queue.hidden["m0"] <= 152
+        assert scene.sink.sent == []
+
+
+class TestDeadWorker:
+    def test_its_create_becomes_unconfirmed(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        body = lead_body(dealership, LEAD)
+        stored_but_unclaimed(scene, body)
+        claim_and_die(scene, LEAD)
+        scene.pass_time("151 s")
+
+        assert scene.deliver(body) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["last_error_code"]) == ("unconfirmed", "LEASE_EXPIRED")
+        assert 170 < row["due_in"] <= 180
+        (attempt,) = scene.attempts(LEAD)
+        assert (attempt["outcome"], attempt["worker"]) == ("lease_expired", "dead-worker")
+        assert scene.sink.sent == []
+
+    def test_its_update_is_done_at_once(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD))
+        scene.edit(LEAD, "rating = 'Hot'")
+        claim_and_die(scene, LEAD)
+        scene.pass_time("151 s")
+
+        assert scene.deliver(wake(scene, LEAD)) == []
+
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+        assert scene.sink.sent[-1][0] is Operation.UPDATE
+        outcomes = [attempt["outcome"] for attempt in scene.attempts(LEAD)]
+        assert outcomes == ["delivered", "lease_expired", "delivered"]
+
+
+class TestLateWorker:
+    """One whose lease ran out while the vendor was answering."""
+
+    def test_its_number_confirms_the_unconfirmed_create(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+
+        def frozen(push: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.pass_time("151 s")
+                assert other.deliver(lead_body(dealership, LEAD)) == []
+                assert other.delivery_row(LEAD)["state"] == "unconfirmed"
+            return scene.sink.receipt(push)
+
+        scene.sink.will(frozen)
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["remote_id"]) == ("delivered", "000001")
+        assert row["easycars_lead_number"] == "000001"
+        assert row["delivered_fields"] is not None
+        (attempt,) = scene.attempts(LEAD)
+        assert attempt["outcome"] == "delivered"
+        assert len(scene.sink.sent) == 1
+
+    def test_a_second_number_is_kept_apart_and_alarmed(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+
+        def numbered_meanwhile(_: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.execute("UPDATE lead SET easycars_lead_number = '000700'")
+            return Receipt(lead_number="000701", customer_no="00099")
+
+        scene.sink.will(numbered_meanwhile)
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["remote_id"]) == ("delivered", "000700")
+        assert row["easycars_lead_number"] == "000700"
+        assert row["easycars_customer_no"] is None
+        (attempt,) = scene.attempts(LEAD)
+        assert (attempt["outcome"], attempt["remote_id"]) == ("duplicate", "000701")
+        ((subject, text),) = scene.alerts.published
+        assert "DUPLICATE_IN_EASYCARS" in subject
+        assert "000700" in text
+        assert "000701" in text
+        assert scene.counts.batches[-1]["DuplicatesInEasyCars"] == 1
+        frontier = scene.one("SELECT highest_lead_number AS n FROM vendor_frontier")
+        assert frontier == {"n": "000701"}
+
+    def test_an_alert_that_cannot_be_sent_stops_nothing(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.alerts.away = True
+
+        def numbered_meanwhile(_: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.execute("UPDATE lead SET easycars_lead_number = '000700'")
+            return Receipt(lead_number="000701")
+
+        scene.sink.will(numbered_meanwhile)
+
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+    def test_its_failure_changes_nothing(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+
+        def frozen(_: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.pass_time("151 s")
+                other.deliver(lead_body(dealership, LEAD))
+            raise RetryableError(code="CONNECT_FAILED", detail="-", target="EasyCars")
+
+        scene.sink.will(frozen)
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        assert scene.delivery_row(LEAD)["state"] == "unconfirmed"
+        assert scene.queue.wake_ups == []
+
+    def test_an_update_whose_lease_is_gone_before_it_is_sent_is_not_sent(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD))
+        scene.edit(LEAD, "rating = 'Hot'")
+
+        class FrozenAfterClaim(PostgresLedger):
+            def claim(self, requests: Sequence[ClaimRequest], worker: str) -> Sequence[Claim]:
+                claims = super().claim(requests, worker)
+                scene.execute("UPDATE lead_delivery SET lease_token = gen_random_uuid()")
+                return claims
+
+        frozen = scene.new_delivery(ledger=FrozenAfterClaim(scene.database))
+        assert frozen.deliver_batch([queued(wake(scene, LEAD))], worker="w") == ["m0"]
+
+        assert len(scene.sink.sent) == 1
+
+
+class TestFrontier:
+    @pytest.mark.parametrize(
+        ("numbers", "highest"),
+        [
+            (["000009", "000010"], "000010"),
+            (["000010", "000009"], "000010"),
+            (["999999", "1000000"], "1000000"),
+            (["0002", "000001"], "0002"),
+        ],
+    )
+    def test_it_only_rises(self, scene: Scene, numbers: list[str], highest: str) -> None:
+        dealership = scene.add_dealership()
+        for number in numbers:
+            scene.sink.will(Receipt(lead_number=number))
+            scene.deliver(lead_body(dealership))
+
+        frontier = scene.one("SELECT highest_lead_number AS n FROM vendor_frontier")
+        assert frontier == {"n": highest}
+
+
+class AwayLedger(PostgresLedger):
+    """A ledger whose database is away for its next so many calls of one method."""
+
+    def __init__(self, scene: Scene, method: str, times: int) -> None:
+        super().__init__(scene.database)
+        self._method = method
+        self._left = times
+
+    def _maybe_away(self, method: str) -> None:
+        if method == self._method and self._left > 0:
+            self._left -= 1
+            raise RetryableError(code="DATABASE_AWAY", detail="Away.", target="PostgreSQL")
+
+    def accept(self, messages: Sequence[LeadMessage]) -> Any:
+        self._maybe_away("accept")
+        return super().accept(messages)
+
+    def look(self, wanted: Any) -> Any:
+        self._maybe_away("look")
+        return super().look(wanted)
+
+    def claim(self, requests: Sequence[ClaimRequest], worker: str) -> Sequence[Claim]:
+        self._maybe_away("claim")
+        return super().claim(requests, worker)
+
+    def record(self, reports: Sequence[Report]) -> Sequence[Recorded]:
+        self._maybe_away("record")
+        return super().record(reports)
+
+
+class TestDatabaseAway:
+    @pytest.mark.parametrize("method", ["accept", "look", "claim"])
+    def test_no_vendor_is_called_and_every_message_comes_back(
+        self, scene: Scene, method: str
+    ) -> None:
+        dealership = scene.add_dealership()
+        bodies = [lead_body(dealership), lead_body(dealership)]
+        delivery = scene.new_delivery(ledger=AwayLedger(scene, method, 99))
+
+        failures = delivery.deliver_batch(
+            [queued(bodies[0], "m0", 1), queued(bodies[1], "m1", 4)], worker="w"
+        )
+
+        assert failures == ["m0", "m1"]
+        assert scene.queue.hidden == {"m0": 30, "m1": 240}
+        assert scene.sink.sent == []
+        assert scene.rows("SELECT * FROM lead_delivery WHERE attempts > 0") == []
+        assert scene.deliver(*bodies) == []
+        assert len(scene.sink.sent) == 2
+
+    def test_an_outcome_is_recorded_once_the_database_is_back(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        delivery = scene.new_delivery(ledger=AwayLedger(scene, "record", 3))
+
+        assert delivery.deliver_batch([queued(lead_body(dealership, LEAD))], worker="w") == []
+
+        assert scene.pauses == [0.1, 0.4, 1.0]
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+
+    def test_when_it_stays_away_the_create_ends_unconfirmed(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        delivery = scene.new_delivery(ledger=AwayLedger(scene, "record", 99))
+        body = lead_body(dealership, LEAD)
+
+        assert delivery.deliver_batch([queued(body)], worker="w") == ["m0"]
+        scene.pass_time("151 s")
+        assert scene.deliver(body) == []
+
+        assert scene.delivery_row(LEAD)["state"] == "unconfirmed"
+        assert len(scene.sink.sent) == 1
+
+    def test_a_record_whose_commit_was_not_heard_of_is_repeated_without_harm(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+
+        class Deaf(PostgresLedger):
+            heard = False
+
+            def record(self, reports: Sequence[Report]) -> Sequence[Recorded]:
+                recorded = super().record(reports)
+                if not self.heard:
+                    self.heard = True
+                    raise RetryableError(code="DATABASE_AWAY", detail="-", target="PostgreSQL")
+                return recorded
+
+        delivery = scene.new_delivery(ledger=Deaf(scene.database))
+        assert delivery.deliver_batch([queued(lead_body(dealership, LEAD))], worker="w") == []
+
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
+        assert len(scene.attempts(LEAD)) == 1
+        assert scene.one("SELECT count(*) FROM easycars_sync_logs")["count"] == 1
+        assert scene.alerts.published == []
+
+    def test_a_connection_that_was_cut_is_opened_again(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership))
+
+        def cut(push: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            return scene.sink.receipt(push)
+
+        scene.sink.will(cut)
+        assert scene.deliver(lead_body(dealership, LEAD)) == []
+
+        assert scene.delivery_row(LEAD)["state"] == "delivered"
