@@ -1,12 +1,14 @@
-"""One HTTP exchange with the vendor, its failures as values.
+"""One HTTP exchange with the vendor: its failures as values, its address in no log.
 
-Failures come back as :class:`NoAnswer` instead of being raised: an httpx exception holds its
-request, whose URL may hold the client secret, and would stay in the chain of whatever is raised
-while it is being handled.
+RequestToken carries the client secret in its query string (spec, 1.2), and httpx logs every URL
+at INFO, so importing this module mutes the loggers of httpx and httpcore below WARNING. Failures
+come back as :class:`NoAnswer` instead of being raised: an httpx exception holds its request, and
+would stay in the chain of whatever is raised while it is being handled.
 """
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +17,27 @@ from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
+from forecourt.easycars.deadline import answer_by
 from forecourt.easycars.reasons import Reason
-from forecourt.easycars.transport import DeadlineTransport, answer_by
 
 CONNECT_SECONDS = 5.0
 _MOST_SECONDS_TO_WAIT = 86_400.0
+_MUTED_LOGGERS = (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+for _name in _MUTED_LOGGERS:
+    logging.getLogger(_name).addFilter(_is_worth_a_line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +79,17 @@ class Exchanger:
     """Sends calls over one kept connection pool; safe for threads."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._transport = DeadlineTransport() if transport is None else transport
+        if transport is None:
+            from forecourt.easycars.transport import (  # noqa: PLC0415 - half the import time
+                DeadlineTransport,
+            )
+
+            transport = DeadlineTransport()
+        self._in_use: Callable[[], AbstractContextManager[None]] = getattr(
+            transport, "in_use", nullcontext
+        )
         self._http = httpx.Client(
-            transport=self._transport,
+            transport=transport,
             follow_redirects=False,
             trust_env=False,
             headers={"User-Agent": "Forecourt"},
@@ -92,11 +118,6 @@ class Exchanger:
         except httpx.HTTPError as error:
             failure = type(error)
         return _no_answer(failure)
-
-    def _in_use(self) -> AbstractContextManager[None]:
-        if isinstance(self._transport, DeadlineTransport):
-            return self._transport.in_use()
-        return nullcontext()
 
     def _send(self, call: Call, timeout: httpx.Timeout) -> Answer | NoAnswer:
         with self._http.stream(

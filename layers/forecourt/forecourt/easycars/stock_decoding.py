@@ -92,13 +92,13 @@ def _storable(content: bytes) -> tuple[bytes, list[str]]:
     warnings = []
     try:
         content.decode()
-        repairs = 0
-        if rb"\ud" in content.lower():
-            content, repairs = repair_text(content)
+        suspect = rb"\ud" in content or rb"\uD" in content
     except UnicodeDecodeError:
+        suspect = True
+    if suspect:
         content, repairs = repair_text(content)
-    if repairs:
-        warnings.append("characters that are no text were replaced by U+FFFD")
+        if repairs:
+            warnings.append("characters that are no text were replaced by U+FFFD")
     content, dropped = drop_nulls(content)
     if dropped:
         warnings.append("U+0000 was dropped")

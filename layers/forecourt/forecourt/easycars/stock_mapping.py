@@ -215,8 +215,12 @@ def _door_count(doors: int | None, warnings: list[str]) -> int | None:
 
 def _split(*lists: str | None) -> tuple[str, ...]:
     """Split the vendor's comma lists: trimmed, without blanks, each text once in first order."""
-    parts = (part.strip() for text in lists if text for part in text.split(","))
-    return tuple(dict.fromkeys(part for part in parts if part))
+    parts: dict[str, None] = {}
+    for text in lists:
+        if text:
+            parts |= dict.fromkeys(map(str.strip, text.split(",")))
+    parts.pop("", None)
+    return tuple(parts)
 
 
 def _text(field: str, text: str | None, limit: int, warnings: list[str]) -> str | None:

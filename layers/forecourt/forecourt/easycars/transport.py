@@ -1,58 +1,18 @@
-"""HTTP to the vendor: one kept connection pool, a deadline for the whole answer, and silence.
+"""The network under httpx: one kept connection pool, and a deadline for the whole answer."""
 
-RequestToken carries the client secret in its query string (spec, 1.2), and httpx logs every URL
-at INFO, so importing this module mutes the loggers of httpx and httpcore below WARNING.
-"""
-
-import logging
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 import httpcore
 import httpx
 
-_MUTED_LOGGERS = (
-    "httpx",
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-    "httpcore.socks",
-)
+from forecourt.easycars.deadline import clip
+
 _MAX_CONNECTIONS = 20
 _IDLE_SECONDS = 5.0
-
-_deadline: ContextVar[float | None] = ContextVar("easycars_deadline", default=None)
-
-
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
-
-
-for _name in _MUTED_LOGGERS:
-    logging.getLogger(_name).addFilter(_is_worth_a_line)
-
-
-@contextmanager
-def answer_by(deadline: float) -> Iterator[None]:
-    """Let no read or write of this thread's request last past `deadline` (monotonic seconds)."""
-    token = _deadline.set(deadline)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
-
-
-def _clip(timeout: float | None) -> float | None:
-    deadline = _deadline.get()
-    if deadline is None:
-        return timeout
-    left = max(0.0, deadline - time.monotonic())
-    return left if timeout is None else min(timeout, left)
 
 
 class _DeadlineStream(httpcore.NetworkStream):
@@ -66,13 +26,13 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = _clip(timeout)
+        left = clip(timeout)
         if left == 0.0:
             raise httpcore.ReadTimeout
         return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        left = _clip(timeout)
+        left = clip(timeout)
         if left == 0.0:
             raise httpcore.WriteTimeout
         self._stream.write(buffer, left)
@@ -86,7 +46,7 @@ class _DeadlineStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        left = _clip(timeout)
+        left = clip(timeout)
         if left == 0.0:
             raise httpcore.ConnectTimeout
         return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
@@ -107,7 +67,7 @@ class _DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        left = _clip(timeout)
+        left = clip(timeout)
         if left == 0.0:
             raise httpcore.ConnectTimeout
         stream = self._sockets.connect_tcp(host, port, left, local_address, socket_options)
