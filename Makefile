@@ -59,8 +59,8 @@ $(built): .venv-sam/.sam-ready $(built_from)
 	@requirements/sam.sh build --parameter-overrides Architecture=$(HOST_ARCHITECTURE)
 	@touch $@
 
-invoke: setup build ## Run one built function on an event (FUNCTION=LeadIntakeFunction EVENT=events/…json)
-	@$(bin)/python -m tests.support.sam "$(FUNCTION)" "$(EVENT)"
+invoke: setup build ## Run one built function (FUNCTION=LeadIntakeFunction EVENT=events/lead_intake/valid.json)
+	@$(bin)/python -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
 deploy: .venv-sam/.sam-ready ## Build and deploy to AWS with a profile of samconfig.toml (ENV=dev; first ARGS=--guided)
 	requirements/sam.sh build --config-env $(ENV) --build-dir .aws-sam/$(ENV)
