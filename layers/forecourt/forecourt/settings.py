@@ -175,19 +175,12 @@ class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):
     """Settings of ``sync_summary``."""
 
 
-class AdminApiSettings(_Database, _LeadsQueue, _RunBucket, _CredentialsKey, _SiteKeySecret):
-    """Settings of ``admin_api``.
-
-    The EasyCars addresses are optional: without them "test connection" alone is unavailable.
-    """
+class AdminApiSettings(
+    _Database, _LeadsQueue, _RunBucket, _CredentialsKey, _SiteKeySecret, _EasyCars
+):
+    """Settings of ``admin_api``; EasyCars is called by "test connection" alone."""
 
     state_machine_arn: Arn = Field(description="the ARN of the sync state machine")
-    easycars_test_url: Url | None = Field(
-        default=None, description="the address of EasyCars' test system"
-    )
-    easycars_production_url: Url | None = Field(
-        default=None, description="the address of EasyCars' production system"
-    )
 
 
 class MigrateSettings(_Database):

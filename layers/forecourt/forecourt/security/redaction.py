@@ -38,6 +38,9 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1\2\1\3\1{REDACTED}\1",
     ),
+    # what PostgreSQL quotes from the row it refused
+    (re.compile(r"(?m)^(DETAIL|CONTEXT):.*$"), rf"\1: {REDACTED}"),
+    (re.compile(r"(?i)(invalid input (?:syntax|value)[^:\n]*: ).*"), rf"\1{REDACTED}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), REDACTED),
     (re.compile(r"\bfk1\.\d+\.[A-Za-z0-9_-]+\.\d+\.[A-Za-z0-9_-]+"), REDACTED),

@@ -1,10 +1,9 @@
 """The ``audit_log`` table: who changed what; rows are only ever inserted."""
 
-from dataclasses import dataclass, field
-from typing import Any
-
-import psycopg
 from psycopg.types.json import Jsonb
+
+from forecourt.admin.audit import Actor, AuditEntry
+from forecourt.storage.postgres import Connection
 
 _INSERT = """
 INSERT INTO audit_log
@@ -15,30 +14,7 @@ VALUES
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who acts: ``name`` is the token's subject, ``kind`` its role, e.g. ``Admin``."""
-
-    name: str
-    kind: str
-    correlation_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One deed. ``detail`` names what changed, never a secret or what a lead says.
-
-    ``action`` is a dotted name in the past tense, such as ``credentials.created``.
-    """
-
-    action: str
-    subject_type: str
-    subject_id: str | int | None
-    dealership_id: int | None
-    detail: dict[str, Any] = field(default_factory=dict)
-
-
-def write_audit(connection: psycopg.Connection[Any], actor: Actor, entry: AuditEntry) -> None:
+def write_audit(connection: Connection, actor: Actor, entry: AuditEntry) -> None:
     """Insert one row, in the transaction of the change it tells of."""
     connection.execute(
         _INSERT,

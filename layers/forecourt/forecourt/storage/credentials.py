@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime
 from typing import Any
 
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
+from forecourt.admin.audit import Actor, AuditEntry
 from forecourt.errors import PermanentError, RetryableError
+from forecourt.security.credential_records import CredentialChanges, CredentialRecord
 from forecourt.security.credentials import EasyCarsCredentials, Environment
-from forecourt.security.data_keys import DataKeys
+from forecourt.security.data_keys import DataKeys, RememberedDataKeys
 from forecourt.security.envelope import (
     CredentialSecrets,
     SealedSecrets,
     open_secrets,
     seal_secrets,
 )
-from forecourt.storage.audit_log import Actor, AuditEntry, write_audit
+from forecourt.storage.audit_log import write_audit
 from forecourt.storage.postgres import Database
 
 _RECORD = """id, dealership_id, environment, is_active, yard_code, hold_reason, hold_until,
@@ -31,8 +32,9 @@ SELECT {_RECORD}, {_SEALED} FROM dealership_easycars_credentials WHERE dealershi
 """  # noqa: S608 - both parts are constants of this file
 
 _INSERT = f"""
-INSERT INTO dealership_easycars_credentials (dealership_id, environment, yard_code, {_SEALED})
-VALUES (%(dealership_id)s, %(environment)s, %(yard_code)s,
+INSERT INTO dealership_easycars_credentials
+    (dealership_id, environment, yard_code, is_active, {_SEALED})
+VALUES (%(dealership_id)s, %(environment)s, %(yard_code)s, %(is_active)s,
         %(client_id_encrypted)s, %(client_secret_encrypted)s, %(account_number_encrypted)s,
         %(account_secret_encrypted)s, %(encryption_iv)s, %(data_key_encrypted)s, %(key_version)s)
 ON CONFLICT (dealership_id) DO NOTHING
@@ -65,52 +67,6 @@ UPDATE dealership_easycars_credentials SET last_synced_at = clock_timestamp() WH
 _WRITE_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialRecord:
-    """A row without its secrets; what an admin may see."""
-
-    id: int
-    dealership_id: int
-    environment: Environment
-    is_active: bool
-    yard_code: str | None
-    hold_reason: str | None
-    hold_until: datetime | None
-    last_synced_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialChanges:
-    """A partial update: what is None stays, except ``yard_code`` where ``clear_yard`` is set."""
-
-    client_id: SecretStr | None = None
-    client_secret: SecretStr | None = None
-    account_number: SecretStr | None = None
-    account_secret: SecretStr | None = None
-    environment: Environment | None = None
-    is_active: bool | None = None
-    yard_code: str | None = None
-    clear_yard: bool = False
-
-    @property
-    def secrets(self) -> dict[str, SecretStr]:
-        """The secret values that are given."""
-        values = {part.name: getattr(self, part.name) for part in fields(CredentialSecrets)}
-        return {name: value for name, value in values.items() if value is not None}
-
-    @property
-    def names(self) -> list[str]:
-        """What is changed, by name, for the audit log."""
-        plain = [
-            name
-            for name in ("environment", "is_active", "yard_code")
-            if getattr(self, name) is not None
-        ]
-        return [*self.secrets, *plain, *(["yard_code"] if self.clear_yard else [])]
-
-
 @dataclass(frozen=True, slots=True)
 class _StoredRow:
     record: CredentialRecord
@@ -120,12 +76,14 @@ class _StoredRow:
 class CredentialVault:
     """Reads and writes credentials; no secret leaves it but through :meth:`load`.
 
+    A row's data key is opened by the key service once in this object's life.
+
     Errors of every method: RetryableError where the database or the key service is away.
     """
 
     def __init__(self, database: Database, keys: DataKeys) -> None:
         self._database = database
-        self._keys = keys
+        self._keys = RememberedDataKeys(keys)
 
     def load(self, dealership_id: int) -> EasyCarsCredentials | None:
         """Return a dealership's active credentials in the clear, None where there are none.
@@ -163,6 +121,7 @@ class CredentialVault:
         yard_code: str | None,
         *,
         actor: Actor,
+        is_active: bool = True,
     ) -> CredentialRecord:
         """Store the first credentials of a dealership.
 
@@ -176,6 +135,7 @@ class CredentialVault:
             "dealership_id": dealership_id,
             "environment": environment.value,
             "yard_code": yard_code,
+            "is_active": is_active,
             **asdict(sealed),
         }
         with self._database.transaction() as connection:

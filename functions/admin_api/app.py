@@ -1,0 +1,71 @@
+"""Serve everything under ``/api/admin/`` to signed-in people."""
+
+from functools import cache
+from typing import Any
+
+from forecourt.admin.api import AdminApi
+from forecourt.admin.credentials import CredentialRoutes
+from forecourt.admin.dealerships import DealershipRoutes
+from forecourt.admin.leads import LeadRoutes
+from forecourt.admin.sync import SyncRoutes
+from forecourt.aws.kms import KmsDataKeys
+from forecourt.aws.s3 import JsonBucket
+from forecourt.aws.secrets import SecretStore
+from forecourt.aws.sqs import SqsWakeUps
+from forecourt.aws.step_functions import SyncStateMachine
+from forecourt.easycars.client import EasyCarsClient
+from forecourt.security.site_keys import RememberedKeyRing
+from forecourt.settings import AdminApiSettings
+from forecourt.storage.credentials import CredentialVault
+from forecourt.storage.database_settings import open_database
+from forecourt.storage.dealerships import PostgresDealerships
+from forecourt.storage.lead_reports import PostgresLeadReports
+from forecourt.storage.postgres import Database
+from forecourt.storage.replays import PostgresReplays
+from forecourt.storage.settings import PostgresSettings
+from forecourt.storage.sync_reports import PostgresSyncReports
+
+
+@cache
+def connections() -> tuple[Database, EasyCarsClient]:
+    """Make what holds connections, one of each per sandbox; none is open yet."""
+    settings = AdminApiSettings.from_environment()
+    return open_database(settings), EasyCarsClient(settings.easycars_base_urls)
+
+
+@cache
+def api() -> AdminApi:
+    """Wire the API on the sandbox's first request."""
+    settings = AdminApiSettings.from_environment()
+    database, easycars = connections()
+    secrets = SecretStore()
+    vault = CredentialVault(database, KmsDataKeys(settings.credentials_key_arn))
+    dealerships = PostgresDealerships(database)
+    replays = PostgresReplays(database)
+    wake_ups = SqsWakeUps(settings.leads_queue_url)
+    return AdminApi(
+        credentials=CredentialRoutes(
+            credentials=vault,
+            dealerships=dealerships,
+            replays=replays,
+            wake_ups=wake_ups,
+            probe=easycars,
+        ),
+        dealerships=DealershipRoutes(
+            dealerships=dealerships,
+            settings=PostgresSettings(database),
+            documents=JsonBucket(settings.run_bucket),
+            key_ring=RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn)),
+        ),
+        leads=LeadRoutes(reports=PostgresLeadReports(database), replays=replays, wake_ups=wake_ups),
+        sync=SyncRoutes(
+            reports=PostgresSyncReports(database),
+            credentials=vault,
+            starter=SyncStateMachine(settings.state_machine_arn),
+        ),
+    )
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer one request of the HTTP API."""
+    return api().answer(event).to_event()

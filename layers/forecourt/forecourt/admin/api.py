@@ -1,0 +1,129 @@
+"""The admin API: routes, and what becomes of a failure."""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from forecourt.admin.access import Caller
+from forecourt.admin.credentials import CredentialRoutes
+from forecourt.admin.dealerships import DealershipRoutes
+from forecourt.admin.documents import to_json
+from forecourt.admin.leads import LeadRoutes
+from forecourt.admin.request import AdminRequest
+from forecourt.admin.router import Router
+from forecourt.admin.sync import SyncRoutes
+from forecourt.errors import ForecourtError, RetryableError
+from forecourt.http_request import HttpRequest
+from forecourt.logs import get_logger
+from forecourt.problem import Answer, Problem
+
+_RETRY_SECONDS = 5
+
+
+class AdminApi:
+    """Answers every request under ``/api/admin/``."""
+
+    def __init__(
+        self,
+        *,
+        credentials: CredentialRoutes,
+        dealerships: DealershipRoutes,
+        leads: LeadRoutes,
+        sync: SyncRoutes,
+    ) -> None:
+        self._router = Router()
+        easycars = "/api/admin/easycars"
+        for method, template, route in (
+            ("GET", f"{easycars}/credentials", credentials.show),
+            ("POST", f"{easycars}/credentials", credentials.save),
+            ("POST", f"{easycars}/credentials/test-connection", credentials.test),
+            ("PUT", f"{easycars}/credentials/{{credentialId}}", credentials.change),
+            ("DELETE", f"{easycars}/credentials/{{credentialId}}", credentials.delete),
+            ("POST", f"{easycars}/sync/stock", sync.start_stock),
+            ("GET", f"{easycars}/sync/status", sync.show_status),
+            ("GET", f"{easycars}/sync/logs", sync.list_logs),
+            ("GET", f"{easycars}/sync/logs/{{logId}}", sync.show_log),
+            ("GET", f"{easycars}/sync/jobs/{{jobId}}", sync.show_job),
+            ("GET", "/api/admin/leads", leads.list_leads),
+            ("GET", "/api/admin/leads/{leadId}", leads.show_lead),
+            ("GET", "/api/admin/deliveries", leads.list_deliveries),
+            ("GET", "/api/admin/deliveries/{deliveryId}", leads.show_delivery),
+            ("POST", "/api/admin/deliveries/{deliveryId}/retry", leads.retry_delivery),
+            ("GET", "/api/admin/vehicles", sync.list_vehicles),
+            ("GET", "/api/admin/dealerships", dealerships.list),
+            ("POST", "/api/admin/dealerships", dealerships.add),
+            ("GET", "/api/admin/settings", dealerships.show_settings),
+            ("PUT", "/api/admin/settings", dealerships.change_settings),
+        ):
+            self._router.add(method, template, route)
+
+    def answer(self, event: Mapping[str, Any]) -> Answer:
+        """Answer an HTTP API event (payload 2.0) that a JWT authorizer let through."""
+        http = HttpRequest.from_event(event)
+        log = get_logger("admin_api")
+        facts: dict[str, Any] = {
+            "method": http.method,
+            "route": http.path,
+            "correlation_id": http.request_id,
+        }
+        try:
+            answer = self._routed(event, http)
+        except Problem as problem:
+            answer = problem.to_answer(http.request_id)
+            facts["problem"] = problem.kind
+        except ForecourtError as error:
+            answer = _failure(error).to_answer(http.request_id)
+            log.exception("Admin request failed", code=error.code, target=error.target, **facts)
+        except Exception:
+            # The runtime would log the traceback as it is, with whatever a row or a body held.
+            answer = _unexpected().to_answer(http.request_id)
+            log.exception("Admin request failed unexpectedly", **facts)
+        log.info("Admin request answered", status=answer.status, **facts)
+        return answer
+
+    def _routed(self, event: Mapping[str, Any], http: HttpRequest) -> Answer:
+        authorizer = event["requestContext"].get("authorizer") or {}
+        claims = (authorizer.get("jwt") or {}).get("claims")
+        if not claims:
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED,
+                "not-signed-in",
+                "Sign in and send the token as Authorization: Bearer <token>.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        caller = Caller.from_claims(claims)
+        route, variables = self._router.find(http.method, http.path)
+        reply = route(
+            AdminRequest(
+                caller=caller,
+                http=http,
+                query=event.get("queryStringParameters") or {},
+                path=variables,
+            )
+        )
+        headers = {"Cache-Control": "no-store"}
+        if reply.document is None:
+            return Answer(status=reply.status.value, headers=headers)
+        headers["Content-Type"] = "application/json"
+        return Answer(status=reply.status.value, body=to_json(reply.document), headers=headers)
+
+
+def _failure(error: ForecourtError) -> Problem:
+    if isinstance(error, RetryableError):
+        seconds = math.ceil(error.retry_after or _RETRY_SECONDS)
+        return Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "try-again",
+            f"{error.detail} Try again.",
+            headers={"Retry-After": str(seconds)},
+        )
+    return Problem(HTTPStatus.CONFLICT, error.code.lower().replace("_", "-"), error.detail)
+
+
+def _unexpected() -> Problem:
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal-error",
+        "Something went wrong here; the log has it under this correlationId.",
+    )

@@ -1,0 +1,104 @@
+"""Routes of leads and their deliveries."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from forecourt.admin.access import not_found
+from forecourt.admin.documents import to_document
+from forecourt.admin.ports import LeadReports, Replays, Row, WakeUps
+from forecourt.admin.request import AdminRequest
+from forecourt.admin.router import Reply
+from forecourt.problem import Problem
+
+_STATES = ("pending", "in_progress", "unconfirmed", "delivered", "failed")
+_LARGEST_ID = 2**63 - 1
+_MOST_DELIVERIES = 100
+_USUAL_DELIVERIES = 50
+
+
+class LeadRoutes:
+    """Answers ``/api/admin/leads`` and ``/api/admin/deliveries``."""
+
+    def __init__(self, *, reports: LeadReports, replays: Replays, wake_ups: WakeUps) -> None:
+        self._reports = reports
+        self._replays = replays
+        self._wake_ups = wake_ups
+
+    def list_leads(self, request: AdminRequest) -> Reply:
+        """List leads, newest first."""
+        page = request.page()
+        rows, total = self._reports.leads(request.scope, page)
+        return Reply(
+            HTTPStatus.OK,
+            {"leads": [to_document(row) for row in rows], "pagination": page.describe(total)},
+        )
+
+    def show_lead(self, request: AdminRequest) -> Reply:
+        """Show one lead with its deliveries and every try they had."""
+        lead_id = _uuid(request.path["leadId"])
+        row = self._reports.lead(lead_id, request.scope)
+        if row is None:
+            raise not_found(what="lead")
+        lead = to_document(row)
+        lead["deliveries"] = [
+            self._with_attempts(delivery) for delivery in self._reports.deliveries_of_lead(lead_id)
+        ]
+        return Reply(HTTPStatus.OK, lead)
+
+    def list_deliveries(self, request: AdminRequest) -> Reply:
+        """List deliveries, last changed first; ``state`` and ``limit`` (50, at most 100)."""
+        rows = self._reports.deliveries(
+            request.scope,
+            request.choice("state", _STATES),
+            request.number("limit", default=_USUAL_DELIVERIES, largest=_MOST_DELIVERIES),
+        )
+        return Reply(HTTPStatus.OK, {"deliveries": [to_document(row) for row in rows]})
+
+    def show_delivery(self, request: AdminRequest) -> Reply:
+        """Show one delivery with every try it had."""
+        row = self._reports.delivery(_delivery_id(request), request.scope)
+        if row is None:
+            raise not_found(what="delivery")
+        return Reply(HTTPStatus.OK, self._with_attempts(row))
+
+    def retry_delivery(self, request: AdminRequest) -> Reply:
+        """Make a failed delivery due now.
+
+        409 for one that is not failed: it is on its way already, or may have arrived.
+        """
+        request.caller.require_manager()
+        delivery_id, scope = _delivery_id(request), request.scope
+        wake_up = self._replays.release(delivery_id, scope, actor=request.actor)
+        row = self._reports.delivery(delivery_id, scope)
+        if row is None:
+            raise not_found(what="delivery")
+        if wake_up is None:
+            raise Problem(
+                HTTPStatus.CONFLICT,
+                "delivery-not-failed",
+                f"Only a failed delivery can be tried again; this one is {row['state']}.",
+            )
+        self._wake_ups.send_wake_ups([wake_up])
+        return Reply(HTTPStatus.ACCEPTED, to_document(row))
+
+    def _with_attempts(self, row: Row) -> dict[str, Any]:
+        shown = to_document(row)
+        shown["attemptHistory"] = [
+            to_document(attempt) for attempt in self._reports.attempts(row["id"])
+        ]
+        return shown
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise not_found(what="lead") from None
+
+
+def _delivery_id(request: AdminRequest) -> int:
+    text = request.path["deliveryId"]
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LARGEST_ID:
+        raise not_found(what="delivery")
+    return int(text)

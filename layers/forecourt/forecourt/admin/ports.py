@@ -1,0 +1,189 @@
+"""What the admin API needs of the world; ``storage``, ``aws`` and ``easycars`` provide it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from forecourt.admin.audit import Actor
+from forecourt.admin.request import Page
+from forecourt.leads.wake_ups import WakeUp
+from forecourt.security.credential_records import CredentialChanges, CredentialRecord
+from forecourt.security.credentials import EasyCarsCredentials, Environment
+from forecourt.security.envelope import CredentialSecrets
+
+type Row = Mapping[str, Any]
+type Rows = tuple[Sequence[Row], int]
+"""A page of rows and how many there are in all."""
+
+
+class Credentials(Protocol):
+    """Stored credentials; see :class:`forecourt.storage.credentials.CredentialVault`."""
+
+    def describe(self, dealership_id: int) -> CredentialRecord | None:
+        """Return a dealership's row without its secrets."""
+        ...
+
+    def save(
+        self,
+        dealership_id: int,
+        values: CredentialSecrets,
+        environment: Environment,
+        yard_code: str | None,
+        *,
+        actor: Actor,
+        is_active: bool = True,
+    ) -> CredentialRecord:
+        """Store the first credentials; PermanentError ``CREDENTIALS_EXIST`` if there are some."""
+        ...
+
+    def update(
+        self, credential_id: int, dealership_id: int, changes: CredentialChanges, *, actor: Actor
+    ) -> CredentialRecord | None:
+        """Change some values; None where the dealership has no such credentials."""
+        ...
+
+    def delete(self, credential_id: int, dealership_id: int, *, actor: Actor) -> bool:
+        """Remove them; say whether there were any."""
+        ...
+
+
+class ConnectionProbe(Protocol):
+    """Asks EasyCars whether it takes credentials that are not stored."""
+
+    def fetch_stock(
+        self, credentials: EasyCarsCredentials, *, deadline: float | None = None
+    ) -> object:
+        """Fetch the stock; raises where the vendor refuses or is away."""
+        ...
+
+
+class Dealerships(Protocol):
+    """Dealerships, their settings and what intake reads of them."""
+
+    def add(
+        self, name: str, origins: Sequence[str], *, key_id: str, secret_version: int, actor: Actor
+    ) -> int:
+        """Insert a dealership with its first site key; return its id."""
+        ...
+
+    def list(self, only: int | None) -> Sequence[Row]:
+        """Return all dealerships, or the one."""
+        ...
+
+    def exists(self, dealership_id: int) -> bool:
+        """Say whether there is such a dealership."""
+        ...
+
+    def site_document(self, dealership_id: int) -> dict[str, Any]:
+        """Return what the site file has to say."""
+        ...
+
+
+class Settings(Protocol):
+    """``system_settings`` and ``dealership_settings``."""
+
+    def system(self) -> Mapping[str, str | None]:
+        """Return every system setting."""
+        ...
+
+    def change_system(self, values: Mapping[str, str], *, actor: Actor) -> None:
+        """Write some system settings."""
+        ...
+
+    def auto_sync_enabled(self, dealership_id: int) -> bool:
+        """Say whether a dealership takes part in scheduled runs."""
+        ...
+
+    def set_auto_sync(self, dealership_id: int, *, enabled: bool, actor: Actor) -> None:
+        """Let a dealership take part in scheduled runs, or not."""
+        ...
+
+
+class Documents(Protocol):
+    """Where site files lie."""
+
+    def put(self, key: str, document: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Write a document."""
+        ...
+
+
+class LeadReports(Protocol):
+    """Leads and their deliveries, read. ``scope`` is one dealership, None for all."""
+
+    def leads(self, scope: int | None, page: Page) -> Rows:
+        """Return leads, newest first."""
+        ...
+
+    def lead(self, lead_id: UUID, scope: int | None) -> Row | None:
+        """Return one lead by its external id."""
+        ...
+
+    def deliveries(self, scope: int | None, state: str | None, limit: int) -> Sequence[Row]:
+        """Return deliveries, last changed first."""
+        ...
+
+    def delivery(self, delivery_id: int, scope: int | None) -> Row | None:
+        """Return one delivery."""
+        ...
+
+    def deliveries_of_lead(self, lead_id: UUID) -> Sequence[Row]:
+        """Return a lead's deliveries."""
+        ...
+
+    def attempts(self, delivery_id: int) -> Sequence[Row]:
+        """Return every try of a delivery, oldest first."""
+        ...
+
+
+class Replays(Protocol):
+    """Making deliveries due again."""
+
+    def release(self, delivery_id: int, scope: int | None, *, actor: Actor) -> WakeUp | None:
+        """Make a failed delivery due; None where there is no such failed delivery."""
+        ...
+
+    def release_waiting(self, dealership_id: int) -> Sequence[WakeUp]:
+        """Make due what waited for credentials of a dealership."""
+        ...
+
+
+class WakeUps(Protocol):
+    """The leads queue."""
+
+    def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> object:
+        """Send them; what cannot be sent is left to the sweeper."""
+        ...
+
+
+class SyncReports(Protocol):
+    """Sync logs, jobs and vehicles, read. ``scope`` is one dealership, None for all."""
+
+    def logs(
+        self, scope: int | None, sync_type: str | None, status: str | None, page: Page
+    ) -> Rows:
+        """Return log rows without payloads, newest first."""
+        ...
+
+    def log(self, log_id: int, scope: int | None) -> Row | None:
+        """Return one log row with error details and payloads."""
+        ...
+
+    def last_log(self, dealership_id: int, sync_type: str) -> Row | None:
+        """Return a dealership's newest log row of a kind."""
+        ...
+
+    def job(self, job_id: UUID, scope: int | None) -> tuple[Row, Sequence[Row]] | None:
+        """Return a job and its dealerships."""
+        ...
+
+    def vehicles(self, scope: int | None, status: str | None, page: Page) -> Rows:
+        """Return vehicles by id."""
+        ...
+
+
+class SyncStarter(Protocol):
+    """The state machine."""
+
+    def start(self, job_id: UUID, sync_type: str, dealership_ids: Sequence[int]) -> None:
+        """Start a manual run; RetryableError where it cannot be started now."""
+        ...

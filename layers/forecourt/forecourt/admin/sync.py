@@ -1,0 +1,136 @@
+"""Routes of sync runs, their logs, and the vehicles they keep."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID, uuid4
+
+from forecourt.admin.access import Role, not_found
+from forecourt.admin.documents import to_document
+from forecourt.admin.ports import Credentials, Row, SyncReports, SyncStarter
+from forecourt.admin.request import AdminRequest, Page
+from forecourt.admin.router import Reply
+from forecourt.problem import Problem
+
+_TYPES = ("Stock", "Lead")
+_STATUSES = ("Success", "Failed", "Warning", "InProgress")
+_VEHICLE_STATUSES = ("active", "sold", "pending", "draft")
+_LARGEST_ID = 2**63 - 1
+_STOCK_SECONDS = 60
+_RECENT = Page(number=1, size=10)
+
+
+class SyncRoutes:
+    """Answers ``/api/admin/easycars/sync/…`` and ``/api/admin/vehicles``."""
+
+    def __init__(
+        self,
+        *,
+        reports: SyncReports,
+        credentials: Credentials,
+        starter: SyncStarter,
+        new_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self._reports = reports
+        self._credentials = credentials
+        self._starter = starter
+        self._new_id = new_id
+
+    def list_logs(self, request: AdminRequest) -> Reply:
+        """List log rows, newest first; filters ``syncType`` and ``status``."""
+        page = request.page()
+        rows, total = self._reports.logs(
+            request.scope,
+            request.choice("syncType", _TYPES),
+            request.choice("status", _STATUSES),
+            page,
+        )
+        return Reply(
+            HTTPStatus.OK,
+            {"logs": [to_document(row) for row in rows], "pagination": page.describe(total)},
+        )
+
+    def show_log(self, request: AdminRequest) -> Reply:
+        """Show one log row with error details and (redacted) payloads."""
+        text = request.path["logId"]
+        if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LARGEST_ID:
+            raise not_found(what="sync log")
+        row = self._reports.log(int(text), request.scope)
+        if row is None:
+            raise not_found(what="sync log")
+        return Reply(HTTPStatus.OK, to_document(row))
+
+    def show_status(self, request: AdminRequest) -> Reply:
+        """Show whether a dealership is set up, and how its last runs went."""
+        dealership_id = request.dealership_id
+        record = self._credentials.describe(dealership_id)
+        rows, _ = self._reports.logs(dealership_id, None, None, _RECENT)
+        return Reply(
+            HTTPStatus.OK,
+            {
+                "isConfigured": record is not None and record.is_active,
+                "isSyncing": any(row["status"] == "InProgress" for row in rows),
+                "lastStockSync": self._last(dealership_id, "Stock"),
+                "lastLeadSync": self._last(dealership_id, "Lead"),
+                "recentLogs": [to_document(row) for row in rows],
+            },
+        )
+
+    def show_job(self, request: AdminRequest) -> Reply:
+        """Show one run over many dealerships; others than administrators see their own part."""
+        try:
+            job_id = UUID(request.path["jobId"])
+        except ValueError:
+            raise not_found(what="job") from None
+        scope = request.scope
+        found = self._reports.job(job_id, scope)
+        if found is None or (scope is not None and not found[1]):
+            raise not_found(what="job")
+        job, rows = found
+        shown = to_document(job)
+        shown["dealerships"] = [to_document(row) for row in rows]
+        if request.caller.role is not Role.ADMIN:
+            shown |= _own_counts(rows)
+        return Reply(HTTPStatus.OK, shown)
+
+    def start_stock(self, request: AdminRequest) -> Reply:
+        """Start a stock run of one dealership; its auto-sync switch does not matter."""
+        request.caller.require_manager()
+        dealership_id = request.dealership_id
+        record = self._credentials.describe(dealership_id)
+        if record is None or not record.is_active:
+            raise Problem(
+                HTTPStatus.BAD_REQUEST,
+                "no-credentials",
+                "The dealership has no active EasyCars credentials; store them first.",
+            )
+        job_id = self._new_id()
+        self._starter.start(job_id, "stock", [dealership_id])
+        return Reply(
+            HTTPStatus.ACCEPTED,
+            {
+                "jobId": job_id,
+                "message": "The stock run has started.",
+                "estimatedDurationSeconds": _STOCK_SECONDS,
+            },
+        )
+
+    def list_vehicles(self, request: AdminRequest) -> Reply:
+        """List vehicles by id, with where each comes from; filter ``status``."""
+        page = request.page()
+        status = request.choice("status", _VEHICLE_STATUSES)
+        rows, total = self._reports.vehicles(request.scope, status, page)
+        return Reply(
+            HTTPStatus.OK,
+            {"vehicles": [to_document(row) for row in rows], "pagination": page.describe(total)},
+        )
+
+    def _last(self, dealership_id: int, sync_type: str) -> dict[str, Any] | None:
+        row = self._reports.last_log(dealership_id, sync_type)
+        return None if row is None else to_document(row)
+
+
+def _own_counts(rows: Sequence[Row]) -> dict[str, int]:
+    failed = sum(row["status"] == "Failed" for row in rows)
+    succeeded = sum(row["status"] in {"Success", "Warning"} for row in rows)
+    return {"planned": len(rows), "succeeded": succeeded, "failed": failed}

@@ -1,0 +1,117 @@
+"""Leads, deliveries and attempts as the admin API shows them; nothing here writes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from forecourt.admin.request import Page
+from forecourt.storage.postgres import Database
+
+_IN_SCOPE = "(%(scope)s::integer IS NULL OR {table}.dealership_id = %(scope)s)"
+
+_LEAD_HEAD = """l.external_id AS lead_id, l.dealership_id, l.name, l.email, l.phone, l.status,
+    l.vehicle_id, l.requested_stock_number, l.vehicle_interest_type AS vehicle_interest,
+    l.finance_status, l.rating, l.spam, l.data_source, l.version, l.received_at, l.updated_at,
+    l.easycars_lead_number AS easy_cars_lead_number,
+    l.easycars_customer_no AS easy_cars_customer_no,
+    l.last_synced_to_easycars AS last_synced_to_easy_cars"""
+
+_LEADS = f"""
+SELECT {_LEAD_HEAD},
+       (SELECT d.state FROM lead_delivery d
+        WHERE d.lead_id = l.id AND d.target = 'EasyCars') AS easy_cars_state
+FROM lead l
+WHERE {_IN_SCOPE.format(table="l")}
+ORDER BY l.received_at DESC, l.id DESC
+LIMIT %(size)s OFFSET %(offset)s
+"""  # noqa: S608 - the parts are constants of this file
+
+_COUNT_LEADS = f"""
+SELECT count(*) AS total FROM lead l WHERE {_IN_SCOPE.format(table="l")}
+"""  # noqa: S608 - the part is a constant of this file
+
+_LEAD = f"""
+SELECT {_LEAD_HEAD}, l.message, l.source_page_url, l.company, l.consent,
+       l.delivery_notes, l.idempotency_key, l.site_key_id, l.correlation_id, l.erased_at,
+       jsonb_build_object('line', l.address_line, 'city', l.address_city,
+           'state', l.address_state, 'postCode', l.address_post_code) AS address,
+       EXISTS (SELECT FROM lead o
+               WHERE o.dealership_id = l.dealership_id AND o.id <> l.id
+                 AND o.idempotency_key = l.idempotency_key) AS shares_idempotency_key
+FROM lead l
+WHERE l.external_id = %(lead_id)s AND {_IN_SCOPE.format(table="l")}
+"""  # noqa: S608 - the parts are constants of this file
+
+_DELIVERY = """d.id, l.external_id AS lead_id, d.dealership_id, d.target, d.state, d.operation,
+    d.attempts, d.next_attempt_at, d.lease_until, d.claimed_at, d.wanted_version,
+    d.delivered_version, d.delivered_at, d.remote_id, d.last_error_code, d.last_error,
+    d.created_at, d.updated_at"""
+
+_DELIVERIES = f"""
+SELECT {_DELIVERY}
+FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+WHERE {_IN_SCOPE.format(table="d")} AND (%(state)s::text IS NULL OR d.state = %(state)s)
+ORDER BY d.updated_at DESC, d.id DESC
+LIMIT %(limit)s
+"""  # noqa: S608 - the parts are constants of this file
+
+_ONE_DELIVERY = f"""
+SELECT {_DELIVERY}
+FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+WHERE d.id = %(delivery_id)s AND {_IN_SCOPE.format(table="d")}
+"""  # noqa: S608 - the parts are constants of this file
+
+_DELIVERIES_OF_LEAD = f"""
+SELECT {_DELIVERY}
+FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+WHERE l.external_id = %(lead_id)s
+ORDER BY d.id
+"""  # noqa: S608 - the part is a constant of this file
+
+_ATTEMPTS = """
+SELECT attempt_no, operation, started_at, finished_at, outcome, code, detail, http_status,
+       latency_ms, remote_id, sent_version
+FROM lead_delivery_attempt
+WHERE delivery_id = %(delivery_id)s
+ORDER BY id
+"""
+
+type _Row = Mapping[str, Any]
+
+
+class PostgresLeadReports:
+    """Adapter of :class:`forecourt.admin.ports.LeadReports`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def leads(self, scope: int | None, page: Page) -> tuple[Sequence[_Row], int]:
+        """Return leads, newest first, and how many there are."""
+        rows = self._rows(_LEADS, scope=scope, size=page.size, offset=page.offset)
+        return rows, int(self._rows(_COUNT_LEADS, scope=scope)[0]["total"])
+
+    def lead(self, lead_id: UUID, scope: int | None) -> _Row | None:
+        """Return one lead by its external id."""
+        return next(iter(self._rows(_LEAD, lead_id=lead_id, scope=scope)), None)
+
+    def deliveries(self, scope: int | None, state: str | None, limit: int) -> Sequence[_Row]:
+        """Return deliveries, last changed first."""
+        return self._rows(_DELIVERIES, scope=scope, state=state, limit=limit)
+
+    def delivery(self, delivery_id: int, scope: int | None) -> _Row | None:
+        """Return one delivery."""
+        return next(iter(self._rows(_ONE_DELIVERY, delivery_id=delivery_id, scope=scope)), None)
+
+    def deliveries_of_lead(self, lead_id: UUID) -> Sequence[_Row]:
+        """Return a lead's deliveries."""
+        return self._rows(_DELIVERIES_OF_LEAD, lead_id=lead_id)
+
+    def attempts(self, delivery_id: int) -> Sequence[_Row]:
+        """Return every try of a delivery, oldest first."""
+        return self._rows(_ATTEMPTS, delivery_id=delivery_id)
+
+    def _rows(self, statement: str, **parameters: object) -> list[dict[str, Any]]:
+        cursor = self._database.connection().cursor(row_factory=dict_row)
+        return cursor.execute(statement, parameters).fetchall()

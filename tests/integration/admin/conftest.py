@@ -1,0 +1,48 @@
+"""The admin API on a real PostgreSQL and an AWS account in memory."""
+
+from collections.abc import Iterator
+
+import psycopg.conninfo
+import pytest
+
+from tests.support.admin_api import AdminClient
+from tests.support.aws_account import REGION, AwsAccount, aws_account
+from tests.support.handlers import new_sandbox
+
+
+@pytest.fixture
+def account(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsAccount]:
+    """The account, with the functions' environment pointing at it and at the database."""
+    parts = psycopg.conninfo.conninfo_to_dict(database_url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    login = {"username": str(parts["user"]), "password": str(parts["password"])}
+    with aws_account(login) as opened:
+        environment = {
+            **opened.environment,
+            "DATABASE_HOST": str(parts["host"]),
+            "DATABASE_PORT": str(parts["port"]),
+            "DATABASE_NAME": str(parts["dbname"]),
+            "DATABASE_SSLMODE": "disable",
+            "EASYCARS_TEST_URL": "http://127.0.0.1:9/test",
+            "EASYCARS_PRODUCTION_URL": "http://127.0.0.1:9/production",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield opened
+
+
+@pytest.fixture
+def admin(account: AwsAccount) -> Iterator[AdminClient]:
+    """The admin API in a new sandbox."""
+    sandbox = new_sandbox("admin_api")
+    yield AdminClient(sandbox.handler)
+    for connection in sandbox.connections():
+        connection.close()
+
+
+@pytest.fixture
+def dealership(admin: AdminClient) -> int:
+    """A dealership without anything."""
+    added = admin("POST", "/api/admin/dealerships", {"name": "O'Brien Motors"})
+    dealership_id: int = added.body["id"]
+    return dealership_id
