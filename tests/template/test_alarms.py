@@ -1,0 +1,91 @@
+"""Alarms watch metrics that exist, for resources that exist, and tell somebody."""
+
+import pytest
+
+from tests.support.sam_template import SamTemplate, texts
+
+# CloudWatch metrics and their dimensions, from each service's "Monitoring" page.
+KNOWN = {
+    "AWS/SQS": (
+        {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
+        {"QueueName": "AWS::SQS::Queue"},
+    ),
+    "AWS/Lambda": (
+        {"Errors", "Throttles", "Duration", "Invocations"},
+        {"FunctionName": "AWS::Serverless::Function"},
+    ),
+    "AWS/States": (
+        {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"},
+        {"StateMachineArn": "AWS::Serverless::StateMachine"},
+    ),
+    "AWS/Scheduler": (
+        {"InvocationDroppedCount", "TargetErrorCount"},
+        {"ScheduleGroup": "AWS::Scheduler::ScheduleGroup"},
+    ),
+    "AWS/ApiGateway": ({"5xx", "4xx", "Count"}, {"ApiId": "AWS::Serverless::HttpApi"}),
+}
+
+
+def watched(template: SamTemplate) -> set[tuple[str, str]]:
+    """(logical id, metric) of every alarm's first dimension."""
+    return {
+        (texts(alarm["Dimensions"][0]["Value"])[0], alarm["MetricName"])
+        for alarm in template.of_type("AWS::CloudWatch::Alarm").values()
+    }
+
+
+def test_namespaces_metrics_and_dimensions_exist(template: SamTemplate) -> None:
+    for name, alarm in template.of_type("AWS::CloudWatch::Alarm").items():
+        metrics, dimensions = KNOWN[alarm["Namespace"]]
+        assert alarm["MetricName"] in metrics, name
+        first = alarm["Dimensions"][0]
+        assert first["Name"] in dimensions, name
+        logical_id = texts(first["Value"])[0]
+        assert template.resources[logical_id]["Type"] == dimensions[first["Name"]], name
+        assert [d["Value"] for d in alarm["Dimensions"][1:]] in ([], ["$default"]), name
+
+
+@pytest.mark.parametrize("metric", sorted(KNOWN["AWS/SQS"][0]))
+def test_every_queue_is_watched_for_messages_and_for_age(
+    template: SamTemplate, metric: str
+) -> None:
+    for queue in template.of_type("AWS::SQS::Queue"):
+        assert (queue, metric) in watched(template)
+
+
+def test_one_dead_letter_is_enough(template: SamTemplate) -> None:
+    alarm = template.resources["LeadsDeadLetterQueueVisibleAlarm"]["Properties"]
+
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+def test_a_dead_letter_is_called_out_before_it_expires(template: SamTemplate) -> None:
+    alarm = template.resources["LeadsDeadLetterQueueAgeAlarm"]["Properties"]
+    kept = template.resources["LeadsDeadLetterQueue"]["Properties"]["MessageRetentionPeriod"]
+
+    assert alarm["Threshold"] <= kept - 3 * 24 * 3600
+
+
+def test_a_run_that_fails_or_hangs_or_never_starts_is_watched(template: SamTemplate) -> None:
+    assert {
+        ("SyncStateMachine", "ExecutionsFailed"),
+        ("SyncStateMachine", "ExecutionsTimedOut"),
+        ("ScheduleGroup", "InvocationDroppedCount"),
+    } <= watched(template)
+    schedule = template.resources["NightlyStockSchedule"]["Properties"]
+    assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}
+
+
+def test_every_alarm_tells_the_alert_topic_of_its_start_and_end(template: SamTemplate) -> None:
+    for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert len(alarm["AlarmDescription"]) > 20
+
+
+def test_alarms_may_publish_to_the_topic(template: SamTemplate) -> None:
+    [policy] = template.of_type("AWS::SNS::TopicPolicy").values()
+    [statement] = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Action"] == "sns:Publish"

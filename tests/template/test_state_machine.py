@@ -1,0 +1,198 @@
+"""``statemachines/sync.asl.json`` without running it: moto accepts a ``Next`` that leads nowhere."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.sam_template import ROOT, SamTemplate
+
+DEFINITION = ROOT / "statemachines/sync.asl.json"
+ENDS = {"Succeed", "Fail"}
+RETRIED = {
+    "RetryableError",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+}
+
+
+@pytest.fixture(scope="module")
+def machine() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(DEFINITION.read_text("utf-8"))
+    return loaded
+
+
+def graphs(machine: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The machine and the processor of every Map in it."""
+    yield machine
+    for state in machine["States"].values():
+        if "ItemProcessor" in state:
+            yield from graphs(state["ItemProcessor"])
+
+
+def targets(state: dict[str, Any]) -> list[str]:
+    found = [state[key] for key in ("Next", "Default") if key in state]
+    found += [choice["Next"] for choice in state.get("Choices", [])]
+    found += [catcher["Next"] for catcher in state.get("Catch", [])]
+    return found
+
+
+def tasks(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: state
+        for graph in graphs(machine)
+        for name, state in graph["States"].items()
+        if state["Type"] == "Task"
+    }
+
+
+def test_every_target_exists_and_every_state_is_reached(machine: dict[str, Any]) -> None:
+    for graph in graphs(machine):
+        reached, to_do = set(), [graph["StartAt"]]
+        while to_do:
+            name = to_do.pop()
+            if name not in reached:
+                reached.add(name)
+                to_do += targets(graph["States"][name])
+        assert reached == set(graph["States"])
+
+
+def test_every_state_leads_on_or_ends(machine: dict[str, Any]) -> None:
+    for graph in graphs(machine):
+        for name, state in graph["States"].items():
+            ends = state["Type"] in ENDS or state.get("End") is True
+            assert ends != bool(targets(state)), name
+
+
+def test_substitutions_are_those_of_the_template(template: SamTemplate) -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", DEFINITION.read_text("utf-8")))
+    given = template.resources["SyncStateMachine"]["Properties"]["DefinitionSubstitutions"]
+
+    assert used == set(given)
+
+
+def test_one_child_execution_per_dealership_and_a_failed_one_stops_no_other(
+    machine: dict[str, Any],
+) -> None:
+    each = machine["States"]["SyncEachDealership"]
+
+    assert each["ItemProcessor"]["ProcessorConfig"] == {
+        "Mode": "DISTRIBUTED",
+        "ExecutionType": "STANDARD",
+    }
+    assert each["ToleratedFailurePercentage"] == 100.0
+    # moto's parser refuses a whole number here.
+    assert '"ToleratedFailurePercentage": 100.0' in DEFINITION.read_text("utf-8")
+    assert each["MaxConcurrencyPath"] == "$.concurrency"
+    assert "ItemBatcher" not in each
+
+
+def test_children_results_travel_by_s3_only(machine: dict[str, Any]) -> None:
+    each = machine["States"]["SyncEachDealership"]
+
+    assert each["ItemReader"]["Resource"] == "arn:aws:states:::s3:getObject"
+    assert each["ResultWriter"]["Resource"] == "arn:aws:states:::s3:putObject"
+    assert each["ResultWriter"]["Parameters"]["Prefix.$"].startswith("States.Format('runs/")
+    assert each["ResultPath"] is None
+
+
+def test_no_error_of_a_dealership_is_caught(machine: dict[str, Any]) -> None:
+    each = machine["States"]["SyncEachDealership"]
+    caught = {error for catcher in each["Catch"] for error in catcher["ErrorEquals"]}
+
+    assert caught == {"States.ItemReaderFailed", "States.ResultWriterFailed"}
+    assert not any("Catch" in state for state in each["ItemProcessor"]["States"].values())
+
+
+def test_a_dealership_is_tried_again_twice_after_20_and_60_seconds(
+    machine: dict[str, Any],
+) -> None:
+    [retrier] = tasks(machine)["SyncDealership"]["Retry"]
+
+    assert set(retrier["ErrorEquals"]) == RETRIED
+    waits = [retrier["IntervalSeconds"] * retrier["BackoffRate"] ** n for n in range(2)]
+    assert (retrier["MaxAttempts"], waits) == (2, [20, 60])
+    assert retrier["MaxDelaySeconds"] >= 60
+    assert retrier["JitterStrategy"] == "FULL"
+
+
+def test_planning_and_closing_are_tried_again_too(machine: dict[str, Any]) -> None:
+    for name in ("PlanSync", "SummariseSync"):
+        [retrier] = tasks(machine)[name]["Retry"]
+        assert set(retrier["ErrorEquals"]) == RETRIED
+        assert retrier["MaxAttempts"] >= 3
+        assert retrier["JitterStrategy"] == "FULL"
+
+
+def test_every_task_may_take_longer_than_its_function_and_not_for_ever(
+    machine: dict[str, Any], template: SamTemplate
+) -> None:
+    given = template.resources["SyncStateMachine"]["Properties"]["DefinitionSubstitutions"]
+    for name, task in tasks(machine).items():
+        substitution = task["Parameters"]["FunctionName"].strip("${}")
+        function = given[substitution]["Fn::GetAtt"][0]
+        limit = template.functions[function]["Timeout"]
+        assert limit < task["TimeoutSeconds"] <= limit + 60, name
+    assert machine["TimeoutSeconds"] < 24 * 3600
+
+
+def test_the_machine_may_run_and_follow_its_own_children(template: SamTemplate) -> None:
+    properties = template.resources["SyncStateMachine"]["Properties"]
+    name = properties["Name"]["Fn::Sub"]
+    statements = {
+        statement["Sid"]: statement
+        for owner, statement in template.statements()
+        if owner == "SyncStateMachine"
+    }
+
+    assert statements["StartChildren"]["Resource"]["Fn::Sub"].endswith(f":stateMachine:{name}")
+    assert statements["FollowChildren"]["Resource"]["Fn::Sub"].endswith(f":execution:{name}:*")
+    assert statements["RedriveChildren"]["Resource"]["Fn::Sub"].endswith(
+        f":execution:{name}/SyncEachDealership:*"
+    )
+
+
+def test_its_log_holds_no_execution_data(template: SamTemplate) -> None:
+    properties = template.resources["SyncStateMachine"]["Properties"]
+
+    assert properties["Logging"]["IncludeExecutionData"] is False
+    assert properties["Tracing"] == {"Enabled": True}
+
+
+def test_the_schedule_starts_the_machine_each_night_with_what_it_expects(
+    template: SamTemplate,
+) -> None:
+    schedule = template.resources["NightlyStockSchedule"]["Properties"]
+    event = json.loads((ROOT / "events/sync_state_machine/schedule.json").read_text("utf-8"))
+    sent = json.loads(schedule["Target"]["Input"])
+
+    assert schedule["Target"]["Arn"] == {"Ref": "SyncStateMachine"}
+    assert template.parameters["NightlyStockExpression"]["Default"] == "cron(0 2 * * ? *)"
+    assert template.parameters["NightlyStockTimeZone"]["Default"] == "UTC"
+    assert sent.pop("scheduledTime") == "<aws.scheduler.scheduled-time>"
+    event.pop("scheduledTime")
+    assert sent == event
+    # A start later than this is made up for by another rule (design 5.3).
+    assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] == 90 * 60
+
+
+@pytest.mark.skipif(shutil.which("npx") is None, reason="asl-validator comes by npm, not found")
+def test_the_validator_of_the_language_has_no_complaint() -> None:
+    found = subprocess.run(
+        ["npx", "--no-install", "asl-validator", "--json-path", str(DEFINITION)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if "npm error" in found.stderr:
+        pytest.skip("asl-validator is not installed here (`npm install --global asl-validator`)")
+
+    assert found.returncode == 0, found.stdout + found.stderr
