@@ -19,20 +19,36 @@ from forecourt.settings import LeadDeliverySettings
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.ledger import PostgresLedger
+from forecourt.storage.postgres import Database
+
+
+@cache
+def settings() -> LeadDeliverySettings:
+    """Read the environment on the sandbox's first call."""
+    return LeadDeliverySettings.from_environment()
+
+
+@cache
+def database() -> Database:
+    """Give the sandbox's one connection."""
+    return open_database(settings())
+
+
+@cache
+def easycars() -> EasyCarsClient:
+    """Give the sandbox's client, whose connections and tokens are kept."""
+    return EasyCarsClient(settings().easycars_base_urls, transport=WindowedTransport())
 
 
 @cache
 def delivery(on_step: OnStep = unwatched) -> LeadDelivery:
-    """Wire the delivery on the sandbox's first call."""
-    settings = LeadDeliverySettings.from_environment()
-    database = open_database(settings)
-    client = EasyCarsClient(settings.easycars_base_urls, transport=WindowedTransport())
+    """Wire the delivery."""
     return LeadDelivery(
-        ledger=PostgresLedger(database),
-        queue=SqsLeadQueue(settings.leads_queue_url, settings.leads_dlq_url),
-        sink=EasyCarsLeadSink(client),
-        vault=CredentialVault(database, KmsDataKeys(settings.credentials_key_arn)),
-        alerts=SnsAlerts(settings.alert_topic_arn),
+        ledger=PostgresLedger(database()),
+        queue=SqsLeadQueue(settings().leads_queue_url, settings().leads_dlq_url),
+        sink=EasyCarsLeadSink(easycars()),
+        vault=CredentialVault(database(), KmsDataKeys(settings().credentials_key_arn)),
+        alerts=SnsAlerts(settings().alert_topic_arn),
         metrics=EmfDeliveryMetrics(),
         on_step=on_step,
     )
