@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import boto3
 from moto import mock_aws
 
-REGION = "ap-southeast-2"
+REGION: Final = "ap-southeast-2"
 SITE_KEY_SECRET = "site-key-secret-0123456789abcdef"
 BUCKET = "runs"
 
