@@ -44,7 +44,7 @@ check: setup ## Lint, formatting and types
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
-	$(bin)/cfn-lint
+	$(bin)/cfn-lint template.yaml
 
 test: check build ## Everything `check` does, then every test (ARGS="-k lead")
 	$(bin)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
