@@ -124,7 +124,7 @@ class DataFolder:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600 so that a crash leaves the old content or the new, never a part."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_FILE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

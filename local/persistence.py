@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from typing import TYPE_CHECKING, cast
 
 from moto.kms.models import kms_backends
@@ -33,6 +34,7 @@ class Persistence:
         self._region = region
         self._journal = Journal(data.root / "queues.journal")
         self.objects = StoredObjects(data.objects, account=account)
+        self._secrets_lock = threading.Lock()
 
     def close(self) -> None:
         """Close what is open."""
@@ -80,4 +82,7 @@ class Persistence:
             for secret in held.values()
             if isinstance(secret, FakeSecret) and secret.secret_string is not None
         }
-        self._data.write_keys("secrets", {**self._data.read_keys("secrets"), **current})
+        with self._secrets_lock:
+            kept = self._data.read_keys("secrets")
+            if any(kept.get(name) != value for name, value in current.items()):
+                self._data.write_keys("secrets", {**kept, **current})

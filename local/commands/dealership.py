@@ -1,0 +1,73 @@
+"""``forecourt dealership``: the dealerships this installation serves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from local.commands.output import (
+    DataOption,
+    JsonOption,
+    StackOption,
+    console,
+    print_fields,
+    print_json,
+    print_table,
+    text,
+)
+from local.commands.target import StackTarget
+
+app = typer.Typer(no_args_is_help=True, help="Add and list dealerships.")
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Option(help="The dealership's name, as its staff write it.")],
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A website that may post leads, e.g. https://dealer.example; repeatable."
+        ),
+    ] = None,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a dealership and print the site key its website posts leads with.
+
+    Example: forecourt dealership add --name "O'Brien's Autohaus Müller" --origin https://obrien.example
+    """
+    added = StackTarget.find(data, stack).admin(
+        "POST", "/api/admin/dealerships", body={"name": name, "origins": origin or []}
+    )
+    if as_json:
+        print_json({"id": added["id"], "siteKey": added["siteKey"]})
+        return
+    print_fields({"id": added["id"], "name": added["name"], "site key": added["siteKey"]})
+    console.print(
+        f"\nNext: forecourt credentials set {added['id']} …   "
+        "(the website sends the site key in the header X-Site-Key)"
+    )
+
+
+@app.command("list")
+def list_(data: DataOption = None, stack: StackOption = None, as_json: JsonOption = False) -> None:
+    """List the dealerships and whether EasyCars is set up for each."""
+    found = StackTarget.find(data, stack).admin("GET", "/api/admin/dealerships")["dealerships"]
+    if as_json:
+        print_json({"dealerships": found})
+        return
+    print_table(
+        "Dealerships",
+        ["id", "name", "EasyCars"],
+        (
+            (
+                str(dealership["id"]),
+                text(dealership["name"]),
+                "configured" if dealership.get("hasCredentials") else "no credentials",
+            )
+            for dealership in found
+        ),
+        empty="No dealership yet. Add one: forecourt dealership add --name NAME",
+    )

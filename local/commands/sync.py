@@ -1,0 +1,170 @@
+"""``forecourt sync``: start a run now and wait for it."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from local.commands.output import (
+    DataOption,
+    JsonOption,
+    StackOption,
+    console,
+    errors,
+    print_json,
+    print_table,
+    text,
+)
+from local.commands.target import StackTarget
+from local.failures import StackError
+
+app = typer.Typer(no_args_is_help=True, help="Run a sync now instead of waiting for the night.")
+
+_POLL_SECONDS = 0.4
+
+
+@app.command()
+def stock(
+    dealership: Annotated[
+        list[int] | None,
+        typer.Option(help="Only this dealership; repeatable. Left out: every eligible one."),
+    ] = None,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring dealerships' vehicles in line with their EasyCars feeds.
+
+    Exit code 1 when any dealership failed; the others are done all the same.
+    """
+    target = StackTarget.find(data, stack)
+    job = run_sync(target, "stock", dealership or [], quiet=as_json)
+    if as_json:
+        print_json(_summary(job))
+    else:
+        _print_job(job)
+    if job["failed"]:
+        raise typer.Exit(1)
+
+
+def run_sync(
+    target: StackTarget, sync_type: str, dealerships: list[int], *, quiet: bool
+) -> dict[str, Any]:
+    """Start an execution of the state machine, wait for its end and return the job's report.
+
+    Returns
+    -------
+    dict
+        ``GET /api/admin/easycars/sync/jobs/{jobId}``.
+
+    Raises
+    ------
+    StackError
+        When the execution could not start, or ended before it could report.
+    """
+    job_id = str(uuid.uuid4())
+    request: dict[str, Any] = {"syncType": sync_type, "trigger": "manual", "jobId": job_id}
+    if dealerships:
+        request["dealershipIds"] = dealerships
+    machine = target.client("stepfunctions")
+    try:
+        started = machine.start_execution(
+            stateMachineArn=target.resource("SyncStateMachine"),
+            name=job_id,
+            input=json.dumps(request),
+        )
+        ended = _wait(machine, started["executionArn"], quiet=quiet)
+    except (ClientError, BotoCoreError) as error:
+        message = f"The run could not be followed: {error}."
+        raise StackError(message, cure="Look at the state machine's executions.") from None
+    try:
+        job: dict[str, Any] = target.admin("GET", f"/api/admin/easycars/sync/jobs/{job_id}")
+    except StackError:
+        if ended["status"] == "SUCCEEDED":
+            raise
+        reason = ended.get("cause") or ended.get("error") or ended["status"]
+        message = f"The run ended before any dealership was planned: {reason}."
+        raise StackError(message, cure="Look at the log of sync_planner.") from None
+    return job
+
+
+def _wait(machine: Any, execution: str, *, quiet: bool) -> dict[str, Any]:  # noqa: ANN401 - boto3
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=quiet or not errors.is_terminal,
+    ) as progress:
+        bar = progress.add_task("planning", total=None)
+        while True:
+            time.sleep(_POLL_SECONDS)
+            described: dict[str, Any] = machine.describe_execution(executionArn=execution)
+            if described["status"] != "RUNNING":
+                return described
+            counts = _item_counts(machine, execution)
+            if counts:
+                done = counts["succeeded"] + counts["failed"] + counts["timedOut"]
+                progress.update(
+                    bar, description="dealerships", total=counts["total"], completed=done
+                )
+
+
+def _item_counts(machine: Any, execution: str) -> dict[str, int] | None:  # noqa: ANN401 - boto3
+    """Say how far the map is; None before it has begun or where that cannot be told."""
+    try:
+        runs = machine.list_map_runs(executionArn=execution)["mapRuns"]
+        if not runs:
+            return None
+        described = machine.describe_map_run(mapRunArn=runs[0]["mapRunArn"])
+    except ClientError:
+        return None
+    counts: dict[str, int] = described["itemCounts"]
+    return counts
+
+
+def _summary(job: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "jobId": job["jobId"],
+        "planned": job["planned"],
+        "succeeded": job["succeeded"],
+        "failed": job["failed"],
+        "failures": [
+            {key: dealership.get(key) for key in ("dealershipId", "name", "error")}
+            for dealership in job["dealerships"]
+            if dealership["status"] == "Failed"
+        ],
+    }
+
+
+def _print_job(job: dict[str, Any]) -> None:
+    print_table(
+        f"Job {job['jobId']}",
+        ["id", "dealership", "result", "created", "updated", "unchanged", "failed items", "reason"],
+        (
+            (
+                str(found["dealershipId"]),
+                text(found["name"]),
+                text(found["status"]),
+                str(found.get("created", 0)),
+                str(found.get("updated", 0)),
+                str(found.get("unchanged", 0)),
+                str(found.get("failed", 0)),
+                text(found.get("error")),
+            )
+            for found in job["dealerships"]
+        ),
+        empty="No dealership was due: each needs active credentials and its switches on "
+        "(forecourt credentials set ID …).",
+    )
+    console.print(
+        f"{job['planned']} planned, {job['succeeded']} succeeded, {job['failed']} failed."
+    )
