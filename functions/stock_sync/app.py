@@ -14,16 +14,24 @@ from forecourt.stock.state_machine_errors import only_state_machine_errors
 from forecourt.stock.sync import StockSync
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
+from forecourt.storage.postgres import Database
 from forecourt.storage.stock_store import PostgresStockStore
+
+
+@cache
+def connections() -> tuple[Database, EasyCarsClient]:
+    """Make what holds connections, one of each per sandbox; none is open yet."""
+    settings = StockSyncSettings.from_environment()
+    return open_database(settings), EasyCarsClient(settings.easycars_base_urls)
 
 
 @cache
 def sync() -> StockSync:
     """Wire the sync on the sandbox's first call."""
     settings = StockSyncSettings.from_environment()
-    database = open_database(settings)
+    database, easycars = connections()
     return StockSync(
-        source=EasyCarsClient(settings.easycars_base_urls),
+        source=easycars,
         credentials=CredentialVault(database, KmsDataKeys(settings.credentials_key_arn)),
         store=PostgresStockStore(database, pipeline=settings.database_pipeline),
         mapping=EasyCarsStockReading(),

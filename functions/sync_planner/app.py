@@ -8,16 +8,21 @@ from forecourt.settings import SyncPlannerSettings
 from forecourt.stock.plan import PlanRequest, SyncPlanner
 from forecourt.stock.state_machine_errors import only_state_machine_errors
 from forecourt.storage.database_settings import open_database
+from forecourt.storage.postgres import Database
 from forecourt.storage.stock_store import PostgresPlanStore
+
+
+@cache
+def database() -> Database:
+    """Give the sandbox's one connection."""
+    return open_database(SyncPlannerSettings.from_environment())
 
 
 @cache
 def planner() -> SyncPlanner:
     """Wire the planner on the sandbox's first call."""
     settings = SyncPlannerSettings.from_environment()
-    return SyncPlanner(
-        store=PostgresPlanStore(open_database(settings)), files=S3SyncPlans(settings.run_bucket)
-    )
+    return SyncPlanner(store=PostgresPlanStore(database()), files=S3SyncPlans(settings.run_bucket))
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

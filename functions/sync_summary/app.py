@@ -13,7 +13,14 @@ from forecourt.stock.run import SyncType
 from forecourt.stock.state_machine_errors import only_state_machine_errors
 from forecourt.stock.summary import SyncSummary
 from forecourt.storage.database_settings import open_database
+from forecourt.storage.postgres import Database
 from forecourt.storage.stock_store import PostgresSummaryStore
+
+
+@cache
+def database() -> Database:
+    """Give the sandbox's one connection."""
+    return open_database(SyncSummarySettings.from_environment())
 
 
 @cache
@@ -21,7 +28,7 @@ def summary() -> SyncSummary:
     """Wire the summary on the sandbox's first call."""
     settings = SyncSummarySettings.from_environment()
     return SyncSummary(
-        store=PostgresSummaryStore(open_database(settings)),
+        store=PostgresSummaryStore(database()),
         files=S3SyncPlans(settings.run_bucket),
         alerts=SnsAlerts(settings.alert_topic_arn),
         metrics=EmfSyncMetrics(),

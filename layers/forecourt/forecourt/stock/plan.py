@@ -188,7 +188,7 @@ class SyncPlanner:
             job = _job(request, request.execution_job_id, 0, concurrency, self._files)
             self._store.start_job(job)
         self._files.write(job.plan, dealership_ids)
-        self._log.info("sync planned", job_id=str(job.job_id), planned=job.planned, reason=reason)
+        self._log.info("Sync planned", job_id=str(job.job_id), planned=job.planned, reason=reason)
         return PlannedRun(job=job, reason=reason)
 
     def _choose(
@@ -214,7 +214,7 @@ class SyncPlanner:
         if 1 <= concurrency <= CONCURRENCY_MAX:
             return concurrency
         self._log.warning(
-            "setting is not a number from 1 to 1000; the default is used",
+            "Setting is not a number from 1 to 1000, so the default is used",
             key=CONCURRENCY_KEY,
             default=CONCURRENCY_DEFAULT,
         )

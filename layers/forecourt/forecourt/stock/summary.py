@@ -125,7 +125,7 @@ class SyncSummary:
         if self._store.is_finished(job_id):
             return summary
         totals = _total(outcomes)
-        self._log.info("sync finished", **summary.to_payload())
+        self._log.info("Sync finished", **summary.to_payload())
         self._metrics.job_finished(sync_type, summary, totals)
         if failed:
             self._alerts.publish(*alert_text(summary, sync_type, failed))

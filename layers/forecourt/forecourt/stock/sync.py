@@ -81,6 +81,7 @@ class StockSync:
         try:
             opened = self._store.open_run(job_id, dealership_id)
             if isinstance(opened, SyncResult):
+                self._log.info("Stock sync had ended before", dealership_id=dealership_id)
                 return opened
             run = opened
             self._sync(run, report, must_end)
@@ -90,7 +91,7 @@ class StockSync:
             self._close(run, closing)
         except Exception as error:
             failure = as_state_machine_error(error)
-            self._log.exception("stock sync failed", dealership_id=dealership_id, code=failure.code)
+            self._log.exception("Stock sync failed", dealership_id=dealership_id, code=failure.code)
             if run is not None:
                 self._close_after(failure, run, report)
             raise failure from error
@@ -161,7 +162,7 @@ class StockSync:
         try:
             self._store.close_run(run, report.stopped(failure))
         except Exception:  # noqa: BLE001 - logged; the caller raises the failure itself
-            self._log.exception("stock sync could not close its row", log_id=run.log_id)
+            self._log.exception("Stock sync could not close its row", log_id=run.log_id)
 
 
 def _check_number(item: ChangedItem, draft: VehicleDraft) -> None:

@@ -10,6 +10,7 @@ from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
 from forecourt.stock.summary import DealershipEnd, JobSummary
 from forecourt.storage import sync_jobs, sync_logs, vehicles
 from forecourt.storage.postgres import Connection, Database
+from forecourt.storage.settings import PostgresSettings
 
 
 class PostgresStockStore:
@@ -65,7 +66,7 @@ class PostgresStockStore:
         return sync_logs.last_received(self._database.connection(), run, SyncType.STOCK)
 
     def close_run(self, run: SyncRun, closing: Closing) -> bool:
-        """End the run if it still holds its row, and date the credentials it used."""
+        """End the run if it still holds its row; say whether it did."""
         with self._database.transaction() as connection:
             return sync_logs.close(connection, run, closing)
 
@@ -78,7 +79,8 @@ class PostgresPlanStore:
 
     def switches(self) -> Mapping[str, str]:
         """Return the ``system_settings`` that are set, by key."""
-        raise NotImplementedError
+        system = PostgresSettings(self._database).system()
+        return {key: value for key, value in system.items() if value is not None}
 
     def eligible_dealerships(self) -> list[int]:
         """Return who has auto-sync on and active credentials."""

@@ -1,0 +1,196 @@
+"""Who is planned, and how a job is accounted for, against real tables."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from forecourt.errors import PermanentError
+from forecourt.stock.plan import PlanLocation, SyncJob
+from forecourt.stock.run import Counts, SyncRun, SyncStatus, SyncType
+from forecourt.stock.summary import JobSummary
+from forecourt.storage.postgres import Database
+from forecourt.storage.stock_store import (
+    PostgresPlanStore,
+    PostgresStockStore,
+    PostgresSummaryStore,
+)
+from tests.support.stock import StockBench, item, stock_feed
+
+
+@pytest.fixture
+def bench(database: Database) -> StockBench:
+    return StockBench(database)
+
+
+@pytest.fixture
+def plans(database: Database) -> PostgresPlanStore:
+    return PostgresPlanStore(database)
+
+
+@pytest.fixture
+def summaries(database: Database) -> PostgresSummaryStore:
+    return PostgresSummaryStore(database)
+
+
+def add_credentials(bench: StockBench, dealership: int, *, active: bool = True) -> None:
+    bench.execute(
+        "INSERT INTO dealership_easycars_credentials (dealership_id, account_number_encrypted,"
+        " account_secret_encrypted, encryption_iv, environment, is_active, data_key_encrypted)"
+        " VALUES (%s, '', '', '', 'Test', %s, 'key')",
+        dealership,
+        active,
+    )
+
+
+def set_auto_sync(bench: StockBench, dealership: int, *, enabled: bool) -> None:
+    bench.execute(
+        "INSERT INTO dealership_settings (dealership_id, easycar_auto_sync_enabled)"
+        " VALUES (%s, %s)",
+        dealership,
+        enabled,
+    )
+
+
+def job(execution: str = "execution-1", job_id: UUID | None = None, planned: int = 2) -> SyncJob:
+    return SyncJob(
+        job_id=job_id or uuid4(),
+        sync_type="stock",
+        trigger="schedule",
+        execution_name=execution,
+        schedule_name="nightly",
+        scheduled_time=datetime(2026, 3, 2, 2, tzinfo=UTC),
+        started_at=datetime(2026, 3, 2, 2, 0, 3, tzinfo=UTC),
+        planned=planned,
+        concurrency=4,
+        plan=PlanLocation(bucket="runs", key="plan.json"),
+    )
+
+
+def job_row(bench: StockBench, job_id: UUID) -> dict[str, Any]:
+    [row] = bench.execute("SELECT * FROM sync_job WHERE id = %s", job_id)
+    return row
+
+
+def test_eligible_is_auto_sync_on_and_active_credentials(
+    bench: StockBench, plans: PostgresPlanStore
+) -> None:
+    by_default, switched_on, switched_off, inactive, without = (
+        bench.add_dealership(name) for name in "abcde"
+    )
+    for dealership in (by_default, switched_on, switched_off):
+        add_credentials(bench, dealership)
+    add_credentials(bench, inactive, active=False)
+    set_auto_sync(bench, switched_on, enabled=True)
+    set_auto_sync(bench, switched_off, enabled=False)
+    set_auto_sync(bench, without, enabled=True)
+    assert plans.eligible_dealerships() == [by_default, switched_on]
+
+
+def test_the_switches_are_the_system_settings(bench: StockBench, plans: PostgresPlanStore) -> None:
+    bench.execute("UPDATE system_settings SET value = NULL WHERE key = 'easycar_sync_concurrency'")
+    switches = plans.switches()
+    assert switches["easycar_sync_enabled"] == "true"
+    assert "easycar_sync_concurrency" not in switches
+
+
+def test_a_job_starts_running(bench: StockBench, plans: PostgresPlanStore) -> None:
+    started = job()
+    assert plans.start_job(started)
+    row = job_row(bench, started.job_id)
+    expected = {
+        "sync_type": "stock",
+        "trigger": "schedule",
+        "execution_name": "execution-1",
+        "schedule_name": "nightly",
+        "scheduled_time": started.scheduled_time,
+        "started_at": started.started_at,
+        "planned": 2,
+        "concurrency": 4,
+        "plan_bucket": "runs",
+        "plan_key": "plan.json",
+        "status": "Running",
+        "completed_at": None,
+    }
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_a_job_belongs_to_one_execution(bench: StockBench, plans: PostgresPlanStore) -> None:
+    first = job()
+    assert plans.start_job(first)
+    assert not plans.start_job(job("execution-2", first.job_id, planned=9))
+    assert job_row(bench, first.job_id)["planned"] == 2
+    assert plans.start_job(job("execution-1", first.job_id, planned=3))
+    assert job_row(bench, first.job_id)["planned"] == 3
+
+
+@pytest.mark.parametrize(
+    ("failed", "status"), [(0, "Succeeded"), (1, "Failed")], ids=["all well", "one failed"]
+)
+def test_a_finished_job_says_how_it_ended(
+    bench: StockBench,
+    plans: PostgresPlanStore,
+    summaries: PostgresSummaryStore,
+    failed: int,
+    status: str,
+) -> None:
+    started = job()
+    plans.start_job(started)
+    assert not summaries.is_finished(started.job_id)
+    summaries.finish_job(
+        JobSummary(job_id=started.job_id, planned=2, succeeded=2 - failed, failed=failed)
+    )
+    row = job_row(bench, started.job_id)
+    assert (row["status"], row["succeeded"], row["failed"]) == (status, 2 - failed, failed)
+    assert summaries.is_finished(started.job_id)
+
+
+def test_settling_accounts_for_every_planned_dealership(
+    bench: StockBench, summaries: PostgresSummaryStore, database: Database
+) -> None:
+    well, warned, failed, stuck, never = (bench.add_dealership(name) for name in "abcde")
+    stranger = bench.add_dealership("not planned")
+    job_id = uuid4()
+    bench.source.answers = {
+        well: stock_feed(item("1")),
+        warned: stock_feed(item("1"), item("2", YearGroup=1)),
+        failed: PermanentError(code="REFUSED", detail="bad account", target="EasyCars"),
+    }
+    for dealership in (well, warned):
+        bench.sync.run(job_id, dealership, seconds_left=900)
+    with pytest.raises(PermanentError):
+        bench.sync.run(job_id, failed, seconds_left=900)
+    store = PostgresStockStore(database)
+    straggler = store.open_run(job_id, stuck)
+    assert isinstance(straggler, SyncRun)
+
+    planned = [well, warned, failed, stuck, never, 999_999]
+    ends = {one.dealership_id: one for one in summaries.settle(job_id, SyncType.STOCK, planned)}
+
+    assert {dealership: (one.status, one.reason) for dealership, one in ends.items()} == {
+        well: (SyncStatus.SUCCESS, None),
+        warned: (SyncStatus.WARNING, ends[warned].reason),
+        failed: (SyncStatus.FAILED, "EasyCars REFUSED: bad account"),
+        stuck: (SyncStatus.FAILED, "did not finish"),
+        never: (SyncStatus.FAILED, "did not start"),
+    }
+    assert (ends[well].name, ends[well].counts) == ("a", Counts(received=1, created=1))
+    assert bench.logs(stranger) == []
+    assert [log["status"] for log in bench.logs(never)] == ["Failed"]
+    with pytest.raises(PermanentError) as caught:
+        store.write_vehicles(straggler, "scope", [], Counts())
+    assert caught.value.code == "LEASE_LOST"
+    again = summaries.settle(job_id, SyncType.STOCK, planned)
+    assert {one.dealership_id: one for one in again} == ends
+
+
+def test_settling_leaves_other_jobs_alone(
+    bench: StockBench, summaries: PostgresSummaryStore, database: Database
+) -> None:
+    dealership = bench.add_dealership()
+    running = PostgresStockStore(database).open_run(uuid4(), dealership)
+    assert isinstance(running, SyncRun)
+    [end] = summaries.settle(uuid4(), SyncType.STOCK, [dealership])
+    assert end.reason == "did not start"
+    assert [log["status"] for log in bench.logs(dealership)] == ["InProgress", "Failed"]

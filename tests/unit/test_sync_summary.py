@@ -1,0 +1,159 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+
+from forecourt.errors import RetryableError
+from forecourt.stock.plan import PlanLocation
+from forecourt.stock.run import Counts, SyncStatus, SyncType
+from forecourt.stock.summary import (
+    NAMED_IN_ALERT,
+    DealershipEnd,
+    JobSummary,
+    SyncSummary,
+    alert_text,
+)
+
+JOB = UUID("0d3f6c1e-6a57-4a0a-9b1e-6c1f0a8f4b11")
+PLAN = PlanLocation(bucket="runs", key="plan.json")
+
+
+def end(
+    dealership_id: int, status: SyncStatus = SyncStatus.SUCCESS, reason: str | None = None
+) -> DealershipEnd:
+    return DealershipEnd(
+        dealership_id=dealership_id,
+        name=f"Dealer {dealership_id}",
+        status=status,
+        reason=reason,
+        counts=Counts(received=3, created=1, unchanged=2),
+    )
+
+
+@dataclass
+class Memory:
+    """Store, files, alerts and metrics of one job."""
+
+    planned: list[int]
+    ends: list[DealershipEnd]
+    finished: list[JobSummary] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    measured: list[tuple[JobSummary, Counts]] = field(default_factory=list)
+    topic_is_away: bool = False
+
+    def summarise(self) -> JobSummary:
+        summary = SyncSummary(store=self, files=self, alerts=self, metrics=self)
+        return summary.summarise(JOB, SyncType.STOCK, PLAN)
+
+    def location(self, job_id: UUID) -> PlanLocation:
+        return PLAN
+
+    def write(self, location: PlanLocation, dealership_ids: Sequence[int]) -> None:
+        self.planned = list(dealership_ids)
+
+    def read(self, location: PlanLocation) -> list[int]:
+        return self.planned
+
+    def settle(
+        self, job_id: UUID, sync_type: SyncType, planned: Sequence[int]
+    ) -> list[DealershipEnd]:
+        return [one for one in self.ends if one.dealership_id in planned]
+
+    def is_finished(self, job_id: UUID) -> bool:
+        return bool(self.finished)
+
+    def finish_job(self, summary: JobSummary) -> None:
+        self.finished.append(summary)
+
+    def publish(self, subject: str, text: str) -> None:
+        if self.topic_is_away:
+            raise RetryableError(code="AWS_AWAY", detail="away", target="SNS")
+        self.sent.append((subject, text))
+
+    def job_finished(self, sync_type: SyncType, summary: JobSummary, totals: Counts) -> None:
+        self.measured.append((summary, totals))
+
+
+def test_a_warning_counts_as_succeeded_and_nobody_is_alerted() -> None:
+    memory = Memory([1, 2], [end(1), end(2, SyncStatus.WARNING, "1 of 3 items")])
+    assert memory.summarise().to_payload() == {
+        "jobId": str(JOB),
+        "planned": 2,
+        "succeeded": 2,
+        "failed": 0,
+    }
+    assert memory.sent == []
+    assert memory.finished == [memory.measured[0][0]]
+    assert memory.measured[0][1] == Counts(received=6, created=2, unchanged=4)
+
+
+def test_the_failed_are_named_with_their_reasons() -> None:
+    memory = Memory(
+        [1, 2, 3],
+        [
+            end(1),
+            end(2, SyncStatus.FAILED, "EasyCars AUTH_FAILED: refused"),
+            end(3, SyncStatus.FAILED, "did not start"),
+        ],
+    )
+    summary = memory.summarise()
+    assert (summary.planned, summary.succeeded, summary.failed) == (3, 1, 2)
+    [(subject, text)] = memory.sent
+    assert subject == "Forecourt: Stock sync failed for 2 of 3 dealerships"
+    assert "- Dealer 2 (id 2): EasyCars AUTH_FAILED: refused" in text
+    assert "- Dealer 3 (id 3): did not start" in text
+    assert "Dealer 1 " not in text
+    assert str(JOB) in text
+
+
+def test_a_planned_dealership_that_does_not_exist_counts_as_failed() -> None:
+    memory = Memory([1, 404], [end(1)])
+    summary = memory.summarise()
+    assert (summary.planned, summary.succeeded, summary.failed) == (2, 1, 1)
+    assert "- unknown (id 404): there is no such dealership" in memory.sent[0][1]
+
+
+def test_an_empty_plan_is_a_finished_job() -> None:
+    memory = Memory([], [])
+    assert memory.summarise() == JobSummary(job_id=JOB, planned=0, succeeded=0, failed=0)
+    assert len(memory.finished) == 1
+
+
+def test_a_repeated_call_alerts_nobody_again() -> None:
+    memory = Memory([2], [end(2, SyncStatus.FAILED, "why")])
+    assert memory.summarise() == memory.summarise()
+    assert len(memory.sent) == len(memory.measured) == len(memory.finished) == 1
+
+
+def test_a_job_is_not_closed_before_its_alert_is_out() -> None:
+    memory = Memory([2], [end(2, SyncStatus.FAILED, "why")], topic_is_away=True)
+    with pytest.raises(RetryableError):
+        memory.summarise()
+    assert memory.finished == []
+    memory.topic_is_away = False
+    memory.summarise()
+    assert len(memory.sent) == len(memory.finished) == 1
+
+
+def test_a_name_cannot_forge_a_line_and_a_long_reason_is_cut() -> None:
+    forged = DealershipEnd(
+        dealership_id=7,
+        name="Seven\n- Dealer 1 (id 1)",
+        status=SyncStatus.FAILED,
+        reason="x" * 5000,
+        counts=Counts(),
+    )
+    summary = JobSummary(job_id=JOB, planned=1, succeeded=0, failed=1)
+    _, text = alert_text(summary, SyncType.STOCK, [forged])
+    [line] = [line for line in text.splitlines() if line.startswith("- ")]
+    assert line.startswith("- Seven - Dealer 1 (id 1) (id 7): xxx")
+    assert len(line) <= 500
+
+
+def test_an_alert_names_so_many_and_counts_the_rest() -> None:
+    failed = [end(number, SyncStatus.FAILED, "why") for number in range(NAMED_IN_ALERT + 5)]
+    summary = JobSummary(job_id=JOB, planned=len(failed), succeeded=0, failed=len(failed))
+    _, text = alert_text(summary, SyncType.STOCK, failed)
+    assert text.endswith("… and 5 more.")
+    assert len(text.encode()) < 256 * 1024
