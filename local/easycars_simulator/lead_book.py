@@ -5,7 +5,7 @@ created it; a number is used up whoever created it.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -162,7 +162,7 @@ class LeadBook:
             return changed
 
     def add_quotation(
-        self, fields: Mapping[str, Any], customers: list[Mapping[str, Any]]
+        self, fields: Mapping[str, Any], customers: Sequence[Mapping[str, Any]]
     ) -> tuple[str, list[str]]:
         """Add a quotation; answers its number and those of its customers.
 
