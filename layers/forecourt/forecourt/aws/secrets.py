@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 
 class DatabaseLogin(NamedTuple):
-    """Who connects to PostgreSQL."""
+    """Who connects to PostgreSQL, and which certificate authorities it is believed for.
+
+    ``authorities`` is PEM text for servers no public authority vouches for (an RDS instance
+    without a proxy), None where the public ones do.
+    """
 
     username: str
     password: SecretStr
+    authorities: str | None = None
 
 
 class SecretStore:
@@ -50,11 +55,19 @@ class SecretStore:
         return {str(name): SecretStr(str(value)) for name, value in members}
 
     def database_login(self, arn: str) -> DatabaseLogin:
-        """Return ``username`` and ``password`` of the database secret; errors as :meth:`read`."""
+        """Return ``username``, ``password`` and, if there, ``ca`` of the database secret.
+
+        Errors as :meth:`read`.
+        """
         secret = self.read(arn)
         if not {"username", "password"} <= secret.keys():
             raise _malformed(complaint='must hold "username" and "password"')
-        return DatabaseLogin(secret["username"].get_secret_value(), secret["password"])
+        authorities = secret.get("ca")
+        return DatabaseLogin(
+            secret["username"].get_secret_value(),
+            secret["password"],
+            authorities.get_secret_value() if authorities else None,
+        )
 
 
 def _malformed(*, complaint: str) -> PermanentError:

@@ -1,7 +1,13 @@
 """From a function's settings to its database."""
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
+
+import certifi
 
 from forecourt.aws.secrets import SecretStore
 from forecourt.storage.postgres import Connection, Database, open_connection
@@ -39,9 +45,28 @@ def database_login(settings: DatabaseSettings) -> Callable[[], Connection]:
             username=login.username,
             password=login.password,
             sslmode=settings.database_sslmode,
+            sslrootcert=trusted_certificates(login.authorities),
         )
 
     return connect
+
+
+def trusted_certificates(authorities: str | None) -> str:
+    """Return the file of authorities that libpq checks the server's certificate against.
+
+    RDS Proxy shows a certificate of a public authority, which certifi knows. An RDS instance shows
+    one of Amazon's own; its bundle stands in the database secret (``ca``), because Lambda's image
+    does not have it, and is written to the sandbox's temporary folder once.
+    """
+    if authorities is None:
+        return certifi.where()
+    digest = hashlib.sha256(authorities.encode()).hexdigest()[:16]
+    file = Path(tempfile.gettempdir()) / f"forecourt-authorities-{digest}.pem"
+    if not file.exists():
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(authorities, encoding="ascii")
+        part.replace(file)
+    return str(file)
 
 
 def open_database(settings: DatabaseSettings) -> Database:

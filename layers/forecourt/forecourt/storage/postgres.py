@@ -162,13 +162,21 @@ def _is_in_transaction(connection: Connection) -> bool:
 
 
 def open_connection(
-    *, host: str, port: int, name: str, username: str, password: SecretStr, sslmode: str
+    *,
+    host: str,
+    port: int,
+    name: str,
+    username: str,
+    password: SecretStr,
+    sslmode: str,
+    sslrootcert: str | None = None,
 ) -> Connection:
     """Open a connection in autocommit mode whose dead peer is noticed within half a minute.
 
     The keepalives and ``tcp_user_timeout`` act on this side of the socket; the server is told
     nothing. ``prepare_threshold=None``: a proxy gives each transaction another server session, in
-    which a statement prepared earlier does not exist.
+    which a statement prepared earlier does not exist. ``sslrootcert`` is the file of authorities
+    the ``verify-…`` modes need.
     """
     return psycopg.connect(
         host=host,
@@ -177,6 +185,7 @@ def open_connection(
         user=username,
         password=password.get_secret_value(),
         sslmode=sslmode,
+        sslrootcert=sslrootcert,
         connect_timeout=_CONNECT_SECONDS,
         keepalives=1,
         keepalives_idle=10,
