@@ -5,17 +5,19 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
 from botocore.config import Config
 
 from local.aws_endpoint import AwsEndpoint
-from local.functions import Functions
 from local.http_server import HttpServer
 from local.sandbox import Answer
 from tests.support.sam_template import ROOT
+
+if TYPE_CHECKING:
+    from local.functions import Functions
 
 REGION = "ap-southeast-2"
 BUCKET = "runs"
