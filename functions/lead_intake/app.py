@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from forecourt.aws.intake_metrics import count_lead
+from forecourt.aws.intake_metrics import EmfIntakeMetrics
 from forecourt.aws.intake_queue import SqsIntakeQueue
 from forecourt.aws.s3 import JsonBucket
 from forecourt.aws.secrets import SecretStore
@@ -17,16 +17,30 @@ from forecourt.settings import LeadIntakeSettings
 
 
 @cache
+def settings() -> LeadIntakeSettings:
+    """Read the settings on the sandbox's first request."""
+    return LeadIntakeSettings.from_environment()
+
+
+@cache
 def intake() -> LeadIntake:
     """Wire the intake on the sandbox's first request."""
-    settings = LeadIntakeSettings.from_environment()
     secrets = SecretStore()
-    ring = RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn))
+    ring = RememberedKeyRing(lambda: secrets.read(settings().site_key_secret_arn))
     return LeadIntake(
         key_ring=ring.current,
-        sites=SiteDirectory(JsonBucket(settings.run_bucket, read_seconds=1.0)),
+        sites=SiteDirectory(JsonBucket(settings().run_bucket, read_seconds=1.0)),
         rate_limit=RateLimit(),
-        queue=SqsIntakeQueue(settings.leads_queue_url),
+        queue=SqsIntakeQueue(settings().leads_queue_url),
+    )
+
+
+@cache
+def metrics() -> EmfIntakeMetrics:
+    """Name the metrics as the settings say."""
+    return EmfIntakeMetrics(
+        namespace=settings().powertools_metrics_namespace,
+        service=settings().powertools_service_name,
     )
 
 
@@ -34,6 +48,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request of the HTTP API."""
     result = intake().answer(HttpRequest.from_event(event))
     if result.outcome != "preflight":
-        count_lead(result.outcome)
+        metrics().count(result.outcome)
         get_logger("lead_intake").info("Lead request answered", **result.facts())
     return result.answer.to_event()

@@ -50,7 +50,7 @@ class AdminClient:
         body: object = None,
         *,
         claims: Claims | None = ADMIN,
-        **query: object,
+        **query: Any,
     ) -> Answered:
         parameters = {name: str(value) for name, value in query.items()}
         event: dict[str, Any] = {

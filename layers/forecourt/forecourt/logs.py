@@ -8,7 +8,8 @@ intake function can pay. Messages are constant sentences, facts are keyword argu
 """
 
 import logging
-from typing import Any
+import sys
+from typing import Any, TextIO
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -30,6 +31,18 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
         return super().serialize(redact_mapping(log, keep_personal=True))
 
 
+class _StdoutHandler(logging.StreamHandler[TextIO]):
+    """Writes to what ``sys.stdout`` is now, not to what it was when the logger was made."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stdout
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """Ignore the stream the parent class wants to keep."""
+
+
 def get_logger(service: str) -> Logger:
     """Give the JSON logger of one function; asking again gives the same one.
 
@@ -42,4 +55,8 @@ def get_logger(service: str) -> Logger:
     """
     for name in _LOGS_ADDRESSES:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return Logger(service=service, logger_formatter=RedactingFormatter(use_rfc3339=True))
+    return Logger(
+        service=service,
+        logger_formatter=RedactingFormatter(use_rfc3339=True),
+        logger_handler=_StdoutHandler(),
+    )

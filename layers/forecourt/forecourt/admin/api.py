@@ -19,6 +19,8 @@ from forecourt.logs import get_logger
 from forecourt.problem import Answer, Problem
 
 _RETRY_SECONDS = 5
+_CONFLICTS = frozenset({"CREDENTIALS_EXIST", "CREDENTIALS_UNREADABLE"})
+"""What the caller can mend; any other refusal is between us and the system that refused."""
 
 
 class AdminApi:
@@ -118,7 +120,9 @@ def _failure(error: ForecourtError) -> Problem:
             f"{error.detail} Try again.",
             headers={"Retry-After": str(seconds)},
         )
-    return Problem(HTTPStatus.CONFLICT, error.code.lower().replace("_", "-"), error.detail)
+    if error.code in _CONFLICTS:
+        return Problem(HTTPStatus.CONFLICT, error.code.lower().replace("_", "-"), error.detail)
+    return _unexpected()
 
 
 def _unexpected() -> Problem:

@@ -11,7 +11,7 @@ from forecourt.admin.documents import to_document
 from forecourt.admin.ports import Dealerships, Documents, Settings
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
-from forecourt.errors import RetryableError
+from forecourt.errors import ForecourtError
 from forecourt.leads.sites import site_path
 from forecourt.logs import get_logger
 from forecourt.security.origins import normal_origin
@@ -155,7 +155,7 @@ class DealershipRoutes:
         try:
             document = self._dealerships.site_document(dealership_id)
             self._documents.put(site_path(dealership_id), document)
-        except RetryableError as error:
+        except ForecourtError as error:
             get_logger("admin_api").warning(
                 "Site file not written", dealership_id=dealership_id, code=error.code
             )

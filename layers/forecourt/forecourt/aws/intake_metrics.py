@@ -5,13 +5,21 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 _NAMES = {"accepted": "LeadsAccepted", "spam": "LeadsSpam", "try-again": "LeadsNotQueued"}
 
 
-def count_lead(outcome: str) -> None:
-    """Write one line: ``LeadsAccepted``, ``LeadsSpam``, ``LeadsNotQueued`` or ``LeadsRefused``.
+class EmfIntakeMetrics:
+    """Writes ``LeadsAccepted``, ``LeadsSpam``, ``LeadsNotQueued`` and ``LeadsRefused``.
 
-    Namespace and service come from ``POWERTOOLS_METRICS_NAMESPACE`` and
-    ``POWERTOOLS_SERVICE_NAME``. A refused lead's reason is metadata, not a dimension.
+    Parameters
+    ----------
+    namespace, service
+        As the alarms in ``template.yaml`` name them.
     """
-    metrics = Metrics()
-    metrics.add_metric(name=_NAMES.get(outcome, "LeadsRefused"), unit=MetricUnit.Count, value=1)
-    metrics.add_metadata(key="outcome", value=outcome)
-    metrics.flush_metrics()
+
+    def __init__(self, *, namespace: str, service: str) -> None:
+        self._metrics = Metrics(namespace=namespace, service=service)
+
+    def count(self, outcome: str) -> None:
+        """Write one line; a refused lead's reason is metadata, not a dimension."""
+        name = _NAMES.get(outcome, "LeadsRefused")
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        self._metrics.add_metadata(key="outcome", value=outcome)
+        self._metrics.flush_metrics()

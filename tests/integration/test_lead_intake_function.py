@@ -1,0 +1,101 @@
+"""The intake function on its real events and an AWS account in memory."""
+
+import json
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from pydantic import SecretStr
+
+from forecourt.security.site_keys import SiteKeyRing
+from tests.support.aws_account import REGION, SITE_KEY_SECRET, AwsAccount, aws_account
+from tests.support.handlers import ROOT, Handler, new_sandbox, read_event
+
+RING = SiteKeyRing({1: SecretStr(SITE_KEY_SECRET)})
+KEY_ID = "k7Qm2xT9"
+EXPECTED = {
+    "valid": 202,
+    "valid_base64_body": 202,
+    "without_vehicle": 202,
+    "honeypot": 202,
+    "preflight": 204,
+    "bad_fields": 422,
+    "broken_json": 400,
+    "wrong_content_type": 415,
+    "wrong_site_key": 401,
+    "foreign_origin": 403,
+}
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsAccount]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with aws_account() as opened:
+        for name, value in opened.environment.items():
+            monkeypatch.setenv(name, value)
+        opened.put_site(1, KEY_ID, origins=("https://www.obrienmotors.example",))
+        yield opened
+
+
+@pytest.fixture
+def intake(account: AwsAccount) -> Handler:
+    handler: Handler = new_sandbox("lead_intake").handler
+    return handler
+
+
+def event_for(case: str) -> dict[str, object]:
+    """The committed event; a key that is meant to be right is signed with this account's secret."""
+    event = read_event("lead_intake", case)
+    if case != "wrong_site_key" and "x-site-key" in event["headers"]:
+        event["headers"]["x-site-key"] = RING.make(1, KEY_ID)
+    return event
+
+
+def test_every_event_has_an_expectation() -> None:
+    assert {path.stem for path in (ROOT / "events/lead_intake").glob("*.json")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("case", EXPECTED)
+def test_an_event_is_answered(intake: Handler, account: AwsAccount, case: str) -> None:
+    answer = intake(event_for(case), None)
+    messages = account.messages()
+
+    assert answer["statusCode"] == EXPECTED[case]
+    assert answer["isBase64Encoded"] is False
+    if case in {"valid", "valid_base64_body", "without_vehicle", "honeypot"}:
+        (message,) = messages
+        assert json.loads(answer["body"])["leadId"] == message["leadId"]
+        assert message["dealershipId"] == 1
+        assert message["spam"] is (case == "honeypot")
+    else:
+        assert messages == []
+
+
+def test_without_its_queue_a_lead_is_to_be_sent_again(intake: Handler, account: AwsAccount) -> None:
+    boto3.client("sqs").delete_queue(QueueUrl=account.queue_url)
+
+    answer = intake(event_for("valid"), None)
+
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["Retry-After"]
+
+
+def test_logs_and_metrics_name_nobody(
+    intake: Handler, account: AwsAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for case in EXPECTED:
+        intake(event_for(case), None)
+    boto3.client("sqs").delete_queue(QueueUrl=account.queue_url)
+    intake(event_for("valid"), None)
+
+    captured = capsys.readouterr()
+    output = captured.out + captured.err
+    assert '"LeadsAccepted"' in output
+    assert '"LeadsRefused"' in output
+    assert '"LeadsNotQueued"' in output
+    body = json.loads(read_event("lead_intake", "valid")["body"])
+    planted = [
+        body["name"], body["email"], body["phone"], body["message"], body["address"]["line"],
+        SITE_KEY_SECRET, RING.make(1, KEY_ID), RING.make(1, KEY_ID).rsplit(".", 1)[1],
+    ]  # fmt: skip
+    assert not [text for text in planted if text in output]
