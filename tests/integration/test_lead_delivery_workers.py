@@ -8,7 +8,7 @@ import pytest
 
 from forecourt.errors import RetryableError
 from forecourt.leads.ledger import Claim, ClaimRequest, Recorded, Report
-from forecourt.leads.message import LeadMessage
+from forecourt.leads.message import LeadMessage, parse_message
 from forecourt.leads.sink import Operation, Push, Receipt
 from forecourt.storage.ledger import PostgresLedger
 from tests.support.lead_delivery import Scene, lead_body, queued, wake_up_body
@@ -26,6 +26,12 @@ def scene(database_url: str) -> Iterator[Scene]:
 def wake(scene: Scene, lead: str) -> str:
     row = scene.delivery_row(lead)
     return wake_up_body(lead, row["dealership_id"], row["id"])
+
+
+def parse_lead(body: str) -> LeadMessage:
+    message = parse_message(body)
+    assert isinstance(message, LeadMessage)
+    return message
 
 
 def claim_and_die(scene: Scene, lead: str) -> None:
@@ -247,6 +253,10 @@ class AwayLedger(PostgresLedger):
         self._maybe_away("accept")
         return super().accept(messages)
 
+    def make_durable(self) -> None:
+        self._maybe_away("make_durable")
+        super().make_durable()
+
     def look(self, wanted: Any) -> Any:
         self._maybe_away("look")
         return super().look(wanted)
@@ -267,6 +277,8 @@ class TestDatabaseAway:
     ) -> None:
         dealership = scene.add_dealership()
         bodies = [lead_body(dealership), lead_body(dealership)]
+        if method == "look":  # of leads that were stored before
+            scene.ledger.accept([parse_lead(body) for body in bodies])
         delivery = scene.new_delivery(ledger=AwayLedger(scene, method, 99))
 
         failures = delivery.deliver_batch(
@@ -279,6 +291,32 @@ class TestDatabaseAway:
         assert scene.rows("SELECT * FROM lead_delivery WHERE attempts > 0") == []
         assert scene.deliver(*bodies) == []
         assert len(scene.sink.sent) == 2
+
+    def test_nothing_is_acknowledged_that_may_not_be_on_disk(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        bodies = [lead_body(dealership, LEAD), lead_body(dealership, spam=True), "not json"]
+        delivery = scene.new_delivery(ledger=AwayLedger(scene, "make_durable", 1))
+
+        failures = delivery.deliver_batch(
+            [queued(body, f"m{index}") for index, body in enumerate(bodies)], worker="w"
+        )
+
+        assert failures == ["m0", "m1"]
+        assert len(scene.queue.buried) == 1
+        assert scene.deliver(*bodies[:2]) == []
+        assert len(scene.sink.sent) == 1
+
+    def test_what_was_committed_without_waiting_is_on_disk_after_make_durable(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+        for _ in range(20):
+            scene.ledger.accept([parse_lead(lead_body(dealership))])
+            written = scene.one("SELECT pg_current_wal_insert_lsn() AS lsn")["lsn"]
+            scene.ledger.make_durable()
+            flushed = scene.one("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn AS all", written)
+            assert flushed == {"all": True}
+        assert scene.one("SHOW synchronous_commit") == {"synchronous_commit": "on"}
 
     def test_an_outcome_is_recorded_once_the_database_is_back(self, scene: Scene) -> None:
         dealership = scene.add_dealership()

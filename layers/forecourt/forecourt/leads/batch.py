@@ -27,7 +27,8 @@ class Batch:
     """
 
     def __init__(self, messages: Sequence[QueuedMessage]) -> None:
-        self._open = {message.message_id: message for message in messages}
+        self._messages = {message.message_id: message for message in messages}
+        self._settled: set[str] = set()
         self._returning: dict[str, int] = {}
         self._about: dict[UUID, list[QueuedMessage]] = {}
 
@@ -41,7 +42,15 @@ class Batch:
 
     def settle(self, message: QueuedMessage) -> None:
         """Acknowledge one message."""
-        self._open.pop(message.message_id, None)
+        self._settled.add(message.message_id)
+
+    def discard(self, message: QueuedMessage) -> None:
+        """Acknowledge one message for good: it is somewhere else."""
+        self._messages.pop(message.message_id, None)
+
+    def reopen(self) -> None:
+        """Acknowledge nothing after all, but for what was discarded."""
+        self._settled.clear()
 
     def settle_lead(self, lead: UUID) -> None:
         """Acknowledge every message about a lead."""
@@ -56,7 +65,9 @@ class Batch:
     @property
     def open(self) -> Sequence[QueuedMessage]:
         """What is not acknowledged."""
-        return tuple(self._open.values())
+        return tuple(
+            message for name, message in self._messages.items() if name not in self._settled
+        )
 
     def wait_of(self, message: QueuedMessage) -> int:
         """Say after how many seconds an open message should come back."""

@@ -5,7 +5,7 @@ queue. Threads beat asyncio at ten slots when their connections are kept (design
 """
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 
 from forecourt.errors import ForecourtError, OutcomeUnknownError
 from forecourt.leads.accounts import Account
-from forecourt.leads.ledger import Claim
+from forecourt.leads.ledger import Claim, Report
 from forecourt.leads.outcome import Outcome, failed, succeeded
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import LeadSink, Push
@@ -56,19 +56,21 @@ class VendorCalls:
         """End the kept threads."""
         self._threads.shutdown()
 
-    def make(
-        self, calls: Sequence[Call], seconds: float
-    ) -> Generator[Sequence[tuple[Call, Outcome]]]:
+    def make(self, calls: Iterable[Call], seconds: float) -> Generator[Sequence[Report]]:
         """Make the calls; yield what has come in since the last look, until all have.
+
+        Each call begins when `calls` gives it, so the first are under way while later ones are
+        still being prepared.
 
         Closing it early waits for the rest: no call may outlive the invocation.
         """
-        done: SimpleQueue[tuple[Call, Outcome]] = SimpleQueue()
+        done: SimpleQueue[Report] = SimpleQueue()
         give_up_at = time.monotonic() + min(seconds, VENDOR_SECONDS)
-        for call in calls:
-            self._threads.submit(self._make_one, call, give_up_at, done.put)
-        missing = len(calls)
+        missing = 0
         try:
+            for call in calls:
+                self._threads.submit(self._make_one, call, give_up_at, done.put)
+                missing += 1
             while missing:
                 arrived = [done.get()]
                 with suppress(Empty):
@@ -80,9 +82,7 @@ class VendorCalls:
             for _ in range(missing):
                 done.get()
 
-    def _make_one(
-        self, call: Call, give_up_at: float, put: Callable[[tuple[Call, Outcome]], None]
-    ) -> None:
+    def _make_one(self, call: Call, give_up_at: float, put: Callable[[Report], None]) -> None:
         started = time.monotonic()
         try:
             self._on_step(Step.CALLING)
@@ -93,11 +93,12 @@ class VendorCalls:
                 seconds=give_up_at - started,
             )
             self._on_step(Step.CALLED)
-            put((call, succeeded(call.push, receipt, _milliseconds_since(started))))
+            outcome = succeeded(call.push, receipt, _milliseconds_since(started))
         except ForecourtError as error:
-            put((call, self._judge(call, error, started)))
+            outcome = self._judge(call, error, started)
         except Exception as error:  # noqa: BLE001 - a thread must always hand something over
-            put((call, self._judge(call, _surprise(error), started)))
+            outcome = self._judge(call, _surprise(error), started)
+        put(Report(claim=call.claim, outcome=outcome, account=call.account))
 
     def _judge(self, call: Call, error: ForecourtError, started: float) -> Outcome:
         return failed(

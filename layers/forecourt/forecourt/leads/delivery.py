@@ -8,11 +8,10 @@ lease has run out, because the somebody may have died.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from math import ceil
 from typing import Protocol
-from uuid import UUID
 
 from forecourt.errors import PermanentError, RetryableError, SkippableError
 from forecourt.leads.accounts import Account, Accounts, CredentialVault
@@ -29,7 +28,7 @@ from forecourt.leads.ledger import (
 )
 from forecourt.leads.message import QueuedMessage
 from forecourt.leads.outcome import DeliveryState, Outcome, failed, nothing_to_do
-from forecourt.leads.reception import Reception
+from forecourt.leads.reception import Intake, Reception
 from forecourt.leads.recording import Alerts, Recorder
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import LeadSink, Operation, Push
@@ -137,17 +136,16 @@ class LeadDelivery:
         """
         batch = Batch(messages)
         try:
-            leads = self._reception.take_in(batch)
+            intake = self._reception.take_in(batch)
             self._on_step(Step.STORED)
-            self._deliver(batch, leads, worker, seconds_left)
+            self._deliver(batch, intake, worker, seconds_left)
         except RetryableError as error:
-            _log.error(
-                "Batch interrupted, its messages come back",
-                code=error.code,
-                target=error.target,
-                detail=error.detail,
-            )
-            self._count("BatchesInterrupted")
+            self._interrupted(error)
+        try:
+            self._ledger.make_durable()
+        except RetryableError as error:
+            self._interrupted(error)
+            batch.reopen()
         self._on_step(Step.ACKNOWLEDGING)
         returning = batch.open
         for message in returning:
@@ -156,17 +154,22 @@ class LeadDelivery:
         self._counts.clear()
         return [message.message_id for message in returning]
 
+    def _interrupted(self, error: RetryableError) -> None:
+        _log.error(
+            "Batch interrupted, its messages come back",
+            code=error.code,
+            target=error.target,
+            detail=error.detail,
+        )
+        self._count("BatchesInterrupted")
+
     def _count(self, name: str) -> None:
         self._counts[name] += 1
 
     def _deliver(
-        self,
-        batch: Batch,
-        leads: set[tuple[UUID, int]],
-        worker: str,
-        seconds_left: Callable[[], float],
+        self, batch: Batch, intake: Intake, worker: str, seconds_left: Callable[[], float]
     ) -> None:
-        due = self._sort(batch, self._look(batch, leads))
+        due = self._sort(batch, self._look(batch, intake))
         if not due or seconds_left() < _LEAST_SECONDS:
             return
         claimed_at = self._clock()
@@ -174,33 +177,20 @@ class LeadDelivery:
         for view in admission.parked:
             batch.settle_lead(view.external_id)
         self._wake_later(batch, admission.waiting)
-        accounts = {view.delivery_id: account for view, account in admission.open}
         claims = self._claim(batch, admission, worker)
         self._on_step(Step.CLAIMED)
-        calls: list[Call] = []
-        for claim in claims:
-            account = accounts[claim.delivery_id]
-            prepared = self._prepare(claim, account)
-            if isinstance(prepared, Outcome):
-                self._report(batch, [Report(claim=claim, outcome=prepared, account=account)])
-            else:
-                calls.append(
-                    Call(claim=claim, push=prepared, account=account, claimed_at=claimed_at)
-                )
-        calls = self._remember_what_is_overwritten(batch, calls)
+        made: list[Report] = []
+        calls = self._prepare_all(batch, claims, claimed_at, made)
         with closing(self._calls.make(calls, seconds_left() - _RESERVE_SECONDS)) as arrivals:
             for arrived in arrivals:
-                self._report(
-                    batch,
-                    [
-                        Report(claim=call.claim, outcome=outcome, account=call.account)
-                        for call, outcome in arrived
-                    ],
-                )
+                self._report(batch, [*made, *arrived])
+                made.clear()
+        self._report(batch, made)
 
-    def _look(self, batch: Batch, leads: set[tuple[UUID, int]]) -> list[DeliveryView]:
+    def _look(self, batch: Batch, intake: Intake) -> list[DeliveryView]:
         """Read where the leads' deliveries stand, once expired leases are freed."""
-        found = self._ledger.look(leads)
+        leads = intake.others
+        found = self._ledger.look(leads) if leads else {}
         expired = [view.delivery_id for view in found.values() if view and _has_expired(view)]
         if expired:
             _log.warning("A worker died with these deliveries", delivery_ids=expired)
@@ -209,14 +199,13 @@ class LeadDelivery:
         for lead, dealership_id in leads:
             if lead not in found:
                 detail = f"Dealership {dealership_id} has no lead {lead}."
-                self._reception.bury_lead(
-                    batch,
-                    lead,
-                    SkippableError(code="UNKNOWN_LEAD", detail=detail, target="LeadsQueue"),
-                )
-            elif found[lead] is None:
+                reason = SkippableError(code="UNKNOWN_LEAD", detail=detail, target="LeadsQueue")
+                self._reception.bury_lead(batch, lead, reason)
+        views = {**intake.new, **found}
+        for lead, view in views.items():
+            if view is None:
                 batch.settle_lead(lead)
-        return [view for view in found.values() if view is not None]
+        return [view for view in views.values() if view is not None]
 
     def _sort(self, batch: Batch, views: Sequence[DeliveryView]) -> list[DeliveryView]:
         """Settle what has ended, set aside what has to wait, give back what is due."""
@@ -234,15 +223,16 @@ class LeadDelivery:
         self._wake_later(batch, later)
         return due
 
-    def _claim(self, batch: Batch, admission: Admission, worker: str) -> Sequence[Claim]:
+    def _claim(
+        self, batch: Batch, admission: Admission, worker: str
+    ) -> Sequence[tuple[Claim, Account]]:
         if not admission.open:
             return ()
+        accounts = {view.delivery_id: account for view, account in admission.open}
         claims = self._ledger.claim(
             [
-                ClaimRequest(
-                    delivery_id=view.delivery_id, account_scope=account.credentials.account_scope
-                )
-                for view, account in admission.open
+                ClaimRequest(delivery_id=name, account_scope=account.credentials.account_scope)
+                for name, account in accounts.items()
             ],
             worker,
         )
@@ -250,7 +240,28 @@ class LeadDelivery:
         for view, _ in admission.open:
             if view.delivery_id not in won:
                 batch.give_back(view.external_id, LEASE_SECONDS + _AFTER_LEASE_SECONDS)
-        return claims
+        return [(claim, accounts[claim.delivery_id]) for claim in claims]
+
+    def _prepare_all(
+        self,
+        batch: Batch,
+        claims: Sequence[tuple[Claim, Account]],
+        claimed_at: float,
+        made: list[Report],
+    ) -> Iterator[Call]:
+        """Make calls out of claims, one when it is asked for; `made` gets what needs no call."""
+        updates: list[Call] = []
+        for claim, account in claims:
+            prepared = self._prepare(claim, account)
+            if isinstance(prepared, Outcome):
+                made.append(Report(claim=claim, outcome=prepared, account=account))
+                continue
+            call = Call(claim=claim, push=prepared, account=account, claimed_at=claimed_at)
+            if claim.operation is Operation.UPDATE:
+                updates.append(call)
+            else:
+                yield call
+        yield from self._remember_what_is_overwritten(batch, updates)
 
     def _prepare(self, claim: Claim, account: Account) -> Push | Outcome:
         """Make what is to be sent out of a claim, or say why nothing is."""
@@ -270,30 +281,28 @@ class LeadDelivery:
             return nothing_to_do(push)
         return push
 
-    def _remember_what_is_overwritten(self, batch: Batch, calls: list[Call]) -> list[Call]:
+    def _remember_what_is_overwritten(self, batch: Batch, updates: list[Call]) -> list[Call]:
         """Before updates are sent, strike the fields they set off the last confirmed state.
 
         Whatever the calls come to, the next update then carries those fields again.
         """
-        updates = {
-            call.claim.delivery_id: (call.claim.lease_token, tuple(call.push.fields))
-            for call in calls
-            if call.push.operation is Operation.UPDATE
-        }
         if not updates:
-            return calls
-        held = set(self._ledger.forget_fields(updates))
-        for call in calls:
-            if call.claim.delivery_id in updates.keys() - held:
+            return []
+        held = self._ledger.forget_fields(
+            {
+                call.claim.delivery_id: (call.claim.lease_token, tuple(call.push.fields))
+                for call in updates
+            }
+        )
+        for call in updates:
+            if call.claim.delivery_id not in held:
                 batch.give_back(call.claim.lead.external_id, LEASE_SECONDS)
-        return [
-            call
-            for call in calls
-            if call.claim.delivery_id not in updates or call.claim.delivery_id in held
-        ]
+        return [call for call in updates if call.claim.delivery_id in held]
 
     def _report(self, batch: Batch, reports: Sequence[Report]) -> None:
         """Record outcomes, then see to each delivery's message."""
+        if not reports:
+            return
         leads = {report.claim.delivery_id: report.claim.lead for report in reports}
         wake_ups = []
         for row in self._recorder.record(reports):

@@ -90,14 +90,35 @@ class Recorded:
     on_hold: bool = False
 
 
-class DeliveryLedger(Protocol):
-    """Every method is one short transaction; RetryableError when the database is away."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of leads that were to be stored, by external id.
 
-    def accept(self, leads: Sequence[LeadMessage]) -> Mapping[UUID, SkippableError]:
-        """Store leads that are new, with their delivery rows; give back those that cannot be.
+    ``new`` holds those that were not there before, as :meth:`DeliveryLedger.look` shows them;
+    ``refused`` those that cannot be stored, and why.
+    """
+
+    new: Mapping[UUID, DeliveryView | None]
+    refused: Mapping[UUID, SkippableError]
+
+
+class DeliveryLedger(Protocol):
+    """Every method is one short transaction; RetryableError when the database is away.
+
+    A commit is seen by everybody at once. Only a claim is also on disk when it returns, because
+    the vendor is called next; for everything else :meth:`make_durable` is called once before
+    messages are acknowledged, which saves waiting for the disk at every step.
+    """
+
+    def accept(self, leads: Sequence[LeadMessage]) -> Accepted:
+        """Store leads that are new, with their delivery rows.
 
         A lead that is there already stays as it is.
         """
+        ...
+
+    def make_durable(self) -> None:
+        """Return when all that was committed before is on disk."""
         ...
 
     def look(self, leads: Collection[tuple[UUID, int]]) -> Mapping[UUID, DeliveryView | None]:

@@ -1,16 +1,29 @@
 """Take in a batch: read its messages, store new leads, bury what can never be delivered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from forecourt.errors import ForecourtError, SkippableError
 from forecourt.leads.batch import Batch
-from forecourt.leads.ledger import DeliveryLedger
+from forecourt.leads.ledger import DeliveryLedger, DeliveryView
 from forecourt.leads.message import LeadMessage, QueuedMessage, parse_message
 from forecourt.leads.wake_ups import LeadQueue
 from forecourt.logs import get_logger
 
 _log = get_logger("lead_delivery")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What a batch is about.
+
+    ``new`` are leads stored just now, None for one that is delivered nowhere; ``others`` are
+    (external id, dealership) of leads that were there before, or that nobody has heard of.
+    """
+
+    new: Mapping[UUID, DeliveryView | None]
+    others: set[tuple[UUID, int]]
 
 
 class Reception:
@@ -23,8 +36,8 @@ class Reception:
         self._queue = queue
         self._count = count
 
-    def take_in(self, batch: Batch) -> set[tuple[UUID, int]]:
-        """Store the leads of a batch; give back (external id, dealership) of all it is about.
+    def take_in(self, batch: Batch) -> Intake:
+        """Store the leads of a batch, and say what else it is about.
 
         Raises
         ------
@@ -43,12 +56,13 @@ class Reception:
             about.add((read.lead_id, read.dealership_id))
             if isinstance(read, LeadMessage):
                 leads.setdefault(read.lead_id, read)
-        if leads:
-            refused = self._ledger.accept(list(leads.values()))
-            for lead, reason in refused.items():
-                self.bury_lead(batch, lead, reason)
-            about = {pair for pair in about if pair[0] not in refused}
-        return about
+        if not leads:
+            return Intake(new={}, others=about)
+        accepted = self._ledger.accept(list(leads.values()))
+        for lead, reason in accepted.refused.items():
+            self.bury_lead(batch, lead, reason)
+        seen = accepted.new.keys() | accepted.refused.keys()
+        return Intake(new=accepted.new, others={pair for pair in about if pair[0] not in seen})
 
     def bury_lead(self, batch: Batch, lead: UUID, reason: SkippableError) -> None:
         """Send every message about a lead to the dead-letter queue."""
@@ -74,4 +88,4 @@ class Reception:
             )
             return
         self._count("LeadsDeadLettered")
-        batch.settle(message)
+        batch.discard(message)

@@ -76,7 +76,8 @@ class Recorder:
         self._on_step(Step.RECORDED)
         by_delivery = {row.delivery_id: row for row in recorded}
         for report in reports:
-            _log.info("Delivery tried", **_facts(report))
+            if report.outcome.kind is not OutcomeKind.DELIVERED:
+                _log.warning("Delivery did not succeed", **_facts(report))
             self._count(_METRIC_OF[report.outcome.kind])
             row = by_delivery.get(report.claim.delivery_id)
             if row is not None and row.duplicate_of is not None:

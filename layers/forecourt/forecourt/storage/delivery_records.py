@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from forecourt.leads.ledger import Recorded, Report
 from forecourt.leads.outcome import DeliveryState, OutcomeKind
 from forecourt.leads.sink import Operation
+from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Database
 
 _LONGEST_DETAIL = 1000
@@ -21,8 +22,8 @@ _LONGEST_DETAIL = 1000
 #           that an unconfirmed create did succeed. An edit made meanwhile is due at once.
 # closed    the attempt, once; so doing all this again adds nothing
 # frontier  numbers are zero-padded text: the longer without its zeros is the higher
-_RECORD = """
-WITH o AS MATERIALIZED (
+_RECORD = f"""
+WITH {RELAXED}, o AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(outcomes)s) AS o(
         delivery_id bigint, attempt_id bigint, lease_token uuid, lead_id integer,
         dealership_id integer, sent_version integer, kind text, state text, wait float8,
@@ -77,7 +78,7 @@ WITH o AS MATERIALIZED (
     SET outcome = CASE WHEN n.number <> o.lead_number THEN 'duplicate' ELSE o.kind END,
         finished_at = now(), code = o.code, detail = o.detail, latency_ms = o.latency_ms,
         remote_id = o.lead_number,
-        http_status = substring(o.code FROM '^HTTP_([0-9]{3})$')::integer
+        http_status = substring(o.code FROM '^HTTP_([0-9]+)$')::integer
     FROM o LEFT JOIN numbered n ON n.delivery_id = o.delivery_id
     WHERE a.id = o.attempt_id AND (a.outcome IS NULL OR a.outcome = 'lease_expired')
     RETURNING a.id, a.started_at
@@ -114,12 +115,13 @@ SELECT d.id AS delivery_id,
            - now()), 0)::float8 AS due_in,
        CASE WHEN n.number <> o.lead_number THEN n.number END AS duplicate_of,
        coalesce(c.hold_reason IS NOT NULL, false) AS on_hold
-FROM o
+FROM relaxed
+JOIN o ON true
 JOIN lead_delivery d ON d.id = o.delivery_id
 LEFT JOIN kept ON kept.id = d.id
 LEFT JOIN numbered n ON n.delivery_id = d.id
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = d.dealership_id
-"""
+"""  # noqa: S608 - the interpolated part is a constant
 
 
 def record_outcomes(database: Database, reports: Sequence[Report]) -> Sequence[Recorded]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from forecourt.errors import SkippableError
@@ -18,12 +18,18 @@ from forecourt.leads.lead import (
     Rating,
     VehicleInterest,
 )
+from forecourt.leads.ledger import Accepted, DeliveryView
 from forecourt.leads.message import AddressPart, LeadMessage
+from forecourt.leads.outcome import DeliveryState
+from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Connection, Database
 
+if TYPE_CHECKING:
+    from uuid import UUID
+
 # In order of external_id, so that two batches with the same leads wait instead of deadlocking.
-_ACCEPT = """
-WITH incoming AS (
+_ACCEPT = f"""
+WITH {RELAXED}, incoming AS (
     SELECT * FROM jsonb_to_recordset(%(leads)s) AS i(
         external_id uuid, dealership_id integer, name text, email text, phone text, message text,
         vehicle_id integer, stock_number text, vehicle_interest text, finance_status text,
@@ -59,7 +65,7 @@ WITH incoming AS (
            notes, 'WebForm'
     FROM known ORDER BY external_id
     ON CONFLICT (external_id) DO NOTHING
-    RETURNING id, dealership_id, spam
+    RETURNING id, external_id, dealership_id, spam
 ), born AS (
     INSERT INTO lead_delivery (
         lead_id, dealership_id, target, state, next_attempt_at, last_error_code, last_error)
@@ -72,10 +78,21 @@ WITH incoming AS (
     LEFT JOIN dealership_easycars_credentials c
         ON c.dealership_id = s.dealership_id AND c.is_active
     WHERE NOT s.spam
+    RETURNING id, lead_id, state
 )
-SELECT external_id, dealership_id FROM incoming
-WHERE external_id NOT IN (SELECT external_id FROM known)
-"""
+SELECT i.external_id, i.dealership_id, k.external_id IS NOT NULL AS is_known,
+       s.id IS NOT NULL AS is_new, b.id AS delivery_id, b.state,
+       c.encryption_iv AS credential_stamp,
+       CASE WHEN c.hold_reason IS NOT NULL
+            THEN coalesce(extract(epoch FROM c.hold_until - now()), 0)::float8
+       END AS hold_left
+FROM relaxed
+JOIN incoming i ON true
+LEFT JOIN known k ON k.external_id = i.external_id
+LEFT JOIN stored s ON s.external_id = i.external_id
+LEFT JOIN born b ON b.lead_id = s.id
+LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = i.dealership_id AND c.is_active
+"""  # noqa: S608 - the interpolated part is a constant
 
 NO_CONNECTION_DETAIL = (
     "The dealership has no active EasyCars credentials. Save them to send the lead."
@@ -93,34 +110,27 @@ LEAD_COLUMNS = """
 """What :func:`lead_of_row` reads, from ``lead l`` and, where there is one, ``vehicle v``."""
 
 
-def accept_leads(database: Database, leads: Sequence[LeadMessage]) -> Mapping[UUID, SkippableError]:
+def accept_leads(database: Database, leads: Sequence[LeadMessage]) -> Accepted:
     """Store new leads, each with its delivery row; those there already stay as they are.
 
     A vehicle is kept only if it is the dealership's. A value the table refuses (SQLSTATE class 22
-    or 23) sends the batch through row by row, so that one bad row sinks no other.
-
-    Returns
-    -------
-    Mapping
-        External id and reason of every lead that cannot be stored: ``UNKNOWN_DEALERSHIP`` or
-        ``LEAD_REFUSED``.
+    or 23) sends the batch through row by row, so that one bad row sinks no other. Refusals are
+    ``UNKNOWN_DEALERSHIP`` and ``LEAD_REFUSED``.
     """
     try:
-        with database.transaction() as connection:
-            return _accept(connection, leads)
+        return _accept(database.connection(), leads)
     except (psycopg.DataError, psycopg.IntegrityError):
         return _accept_one_by_one(database, leads)
 
 
-def _accept_one_by_one(
-    database: Database, leads: Sequence[LeadMessage]
-) -> Mapping[UUID, SkippableError]:
+def _accept_one_by_one(database: Database, leads: Sequence[LeadMessage]) -> Accepted:
+    new: dict[UUID, DeliveryView | None] = {}
     refused: dict[UUID, SkippableError] = {}
     with database.transaction() as connection:
         for lead in leads:
             try:
                 with connection.transaction():
-                    refused.update(_accept(connection, [lead]))
+                    accepted = _accept(connection, [lead])
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 where = error.diag.constraint_name or error.diag.column_name or "a value"
                 refused[lead.lead_id] = SkippableError(
@@ -128,25 +138,48 @@ def _accept_one_by_one(
                     detail=f"The database refuses {where} (SQLSTATE {error.sqlstate}).",
                     target="PostgreSQL",
                 )
-    return refused
+            else:
+                new |= accepted.new
+                refused |= accepted.refused
+    return Accepted(new=new, refused=refused)
 
 
-def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> dict[UUID, SkippableError]:
-    unknown = connection.execute(
+def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> Accepted:
+    cursor = connection.cursor(row_factory=dict_row)
+    rows = cursor.execute(
         _ACCEPT,
         {
             "leads": Jsonb([_row(lead) for lead in leads]),
             "no_connection": NO_CONNECTION_DETAIL,
         },
     ).fetchall()
-    return {
-        external_id: SkippableError(
-            code="UNKNOWN_DEALERSHIP",
-            detail=f"There is no dealership {dealership_id}.",
-            target="PostgreSQL",
-        )
-        for external_id, dealership_id in unknown
-    }
+    return Accepted(
+        new={row["external_id"]: _view(row) for row in rows if row["is_new"]},
+        refused={
+            row["external_id"]: SkippableError(
+                code="UNKNOWN_DEALERSHIP",
+                detail=f"There is no dealership {row['dealership_id']}.",
+                target="PostgreSQL",
+            )
+            for row in rows
+            if not row["is_known"]
+        },
+    )
+
+
+def _view(row: Mapping[str, Any]) -> DeliveryView | None:
+    if row["delivery_id"] is None:
+        return None
+    return DeliveryView(
+        external_id=row["external_id"],
+        dealership_id=row["dealership_id"],
+        delivery_id=row["delivery_id"],
+        state=DeliveryState(row["state"]),
+        due_in=0.0,
+        lease_left=0.0,
+        credential_stamp=row["credential_stamp"],
+        hold_left=row["hold_left"],
+    )
 
 
 def _row(message: LeadMessage) -> dict[str, Any]:

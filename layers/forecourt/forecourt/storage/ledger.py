@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from forecourt.errors import SkippableError
-from forecourt.leads.ledger import Claim, ClaimRequest, DeliveryView, Recorded, Report
+from forecourt.leads.ledger import Accepted, Claim, ClaimRequest, DeliveryView, Recorded, Report
 from forecourt.leads.message import LeadMessage
 from forecourt.leads.wake_ups import WakeUp
-from forecourt.storage import deliveries, delivery_records, holds, leads
+from forecourt.storage import deliveries, delivery_records, durability, holds, leads
 from forecourt.storage.postgres import Database
 
 
@@ -18,9 +17,13 @@ class PostgresLedger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def accept(self, messages: Sequence[LeadMessage]) -> Mapping[UUID, SkippableError]:
-        """Store new leads with their delivery rows; give back what cannot be stored."""
+    def accept(self, messages: Sequence[LeadMessage]) -> Accepted:
+        """Store new leads with their delivery rows."""
         return leads.accept_leads(self._database, messages)
+
+    def make_durable(self) -> None:
+        """Wait until all that was committed before is on disk."""
+        durability.make_durable(self._database)
 
     def look(self, wanted: Collection[tuple[UUID, int]]) -> Mapping[UUID, DeliveryView | None]:
         """Show where leads stand."""

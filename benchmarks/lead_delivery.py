@@ -1,0 +1,204 @@
+"""Deliveries per second of one handler with batches of ten, against a vendor of known latency.
+
+The bound is ten slots over the vendor's latency: 200 a second at 50 ms. Everything is the real
+thing but the queue, the credentials' key and the metrics: handler logic, ledger in PostgreSQL with
+durable commits, HTTP client, vendor simulator in a process of its own.
+
+    python -m benchmarks.lead_delivery [--batches 60] [--latency 0.05]
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from pydantic import SecretStr
+
+from forecourt.easycars.client import EasyCarsClient
+from forecourt.easycars.lead_sink import EasyCarsLeadSink
+from forecourt.easycars.write_window import WindowedTransport
+from forecourt.leads.calls import SLOTS
+from forecourt.leads.delivery import LeadDelivery
+from forecourt.leads.message import QueuedMessage
+from forecourt.leads.wake_ups import WakeUp
+from forecourt.security.credentials import EasyCarsCredentials, Environment
+from forecourt.storage.ledger import PostgresLedger
+from forecourt.storage.postgres import Database
+from forecourt.storage.schema import Schema, SchemaAction
+from local.easycars_simulator import Account, default_accounts
+from local.postgres import EmbeddedPostgres
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+WARM_UP_BATCHES = 5
+
+
+class Queue:
+    """Takes what a delivery without failures never sends."""
+
+    def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> Collection[WakeUp]:
+        """Take none."""
+        return wake_ups
+
+    def bury(self, message: QueuedMessage, code: str, detail: str) -> None:
+        """Fail: nothing is poison."""
+        raise AssertionError(code, detail, message.message_id)
+
+    def hide(self, message: QueuedMessage, seconds: int) -> None:
+        """Fail: nothing comes back."""
+        raise AssertionError(message.message_id, seconds)
+
+
+class Quiet:
+    """Takes metrics and alerts."""
+
+    def batch_finished(self, counts: Mapping[str, int]) -> None:
+        """Forget the counts."""
+
+    def publish(self, subject: str, text: str) -> None:
+        """Fail: nothing is wrong."""
+        raise AssertionError(subject, text)
+
+
+class OneAccount:
+    """A vault with the same account for every dealership."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def load(self, dealership_id: int) -> EasyCarsCredentials:
+        """Give the account."""
+        return EasyCarsCredentials(
+            credential_id=1,
+            dealership_id=dealership_id,
+            environment=Environment.TEST,
+            client_id=SecretStr(self._account.client_id),
+            client_secret=SecretStr(self._account.client_secret),
+            account_number=SecretStr(self._account.account_number),
+            account_secret=SecretStr(self._account.account_secret),
+        )
+
+
+@contextmanager
+def simulator(latency: float) -> Iterator[str]:
+    """Run the vendor in a process of its own; yields its address."""
+    command = [sys.executable, "-m", "local.easycars_simulator", "--latency", str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def add_dealership(url: str) -> int:
+    """Add a dealership whose credentials row only says that there are some."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(
+            "INSERT INTO dealership (name) VALUES ('Bayside Autos') RETURNING id"
+        ).fetchone()
+        assert row is not None
+        connection.execute(
+            "INSERT INTO dealership_easycars_credentials (dealership_id, account_number_encrypted,"
+            " account_secret_encrypted, encryption_iv, environment, data_key_encrypted)"
+            " VALUES (%s, '-', '-', 'iv', 'Test', '-')",
+            row,
+        )
+    return int(row[0])
+
+
+def batch(dealership_id: int) -> list[QueuedMessage]:
+    """Make ten messages about ten new leads of different customers."""
+    messages = []
+    for slot in range(SLOTS):
+        lead = str(uuid4())
+        body = {
+            "schema": 1,
+            "leadId": lead,
+            "dealershipId": dealership_id,
+            "receivedAt": "2026-11-20T22:15:00Z",
+            "lead": {
+                "name": "Zoë Nguyen",
+                "email": f"{lead}@mail.example",
+                "phone": "0412 345 678",
+                "message": "Is it still for sale? " * 10,
+                "vehicleInterest": "TestDrive",
+            },
+        }
+        messages.append(
+            QueuedMessage(message_id=str(slot), receipt_handle="-", body=json.dumps(body))
+        )
+    return messages
+
+
+def measure(batches: int, latency: float) -> float:
+    """Return deliveries per second."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedPostgres(Path(folder)) as server,
+        simulator(latency) as vendor,
+    ):
+        Schema(lambda: psycopg.connect(server.url), MIGRATIONS).run(SchemaAction.UPGRADE)
+        parts = psycopg.conninfo.conninfo_to_dict(server.url)
+        database = Database.from_settings(
+            host=str(parts["host"]),
+            port=int(str(parts["port"])),
+            name=str(parts["dbname"]),
+            username=str(parts["user"]),
+            password=str(parts["password"]),
+            sslmode="disable",
+        )
+        client = EasyCarsClient(
+            {Environment.TEST: vendor, Environment.PRODUCTION: vendor},
+            transport=WindowedTransport(),
+        )
+        delivery = LeadDelivery(
+            ledger=PostgresLedger(database),
+            queue=Queue(),
+            sink=EasyCarsLeadSink(client),
+            vault=OneAccount(default_accounts(1)[0]),
+            alerts=Quiet(),
+            metrics=Quiet(),
+        )
+        dealership_id = add_dealership(server.url)
+        work = [batch(dealership_id) for _ in range(batches + WARM_UP_BATCHES)]
+        for messages in work[:WARM_UP_BATCHES]:
+            assert delivery.deliver_batch(messages, worker="bench") == []
+        started = time.perf_counter()
+        for messages in work[WARM_UP_BATCHES:]:
+            assert delivery.deliver_batch(messages, worker="bench") == []
+        seconds = time.perf_counter() - started
+        row = (
+            database.connection()
+            .execute("SELECT count(*) FROM lead_delivery WHERE state = 'delivered'")
+            .fetchone()
+        )
+        assert row == (SLOTS * len(work),)
+        delivery.close()
+        client.close()
+        database.close()
+    return SLOTS * batches / seconds
+
+
+def main() -> None:
+    """Print deliveries per second and their share of the bound."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, default=60)
+    parser.add_argument("--latency", type=float, default=0.05, help="seconds of every answer")
+    arguments = parser.parse_args()
+    rate = measure(arguments.batches, arguments.latency)
+    bound = SLOTS / arguments.latency
+    print(
+        f"deliveries per second, vendor answers in {arguments.latency * 1000:.0f} ms, one handler"
+        f" of {SLOTS}: {rate:.0f} of {bound:.0f} ({rate / bound:.0%})"
+    )
+
+
+if __name__ == "__main__":
+    main()
