@@ -11,7 +11,6 @@ from urllib.parse import unquote
 
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
-from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local.functions import FunctionNotFoundError, Functions
@@ -80,7 +79,8 @@ class AwsEndpoint:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI's callable
         """Answer one request of an AWS SDK."""
-        environ |= _as_sent(environ)
+        # moto matches S3 keys against the path before it was decoded, under this name.
+        environ["RAW_URI"] = environ.get("REQUEST_URI", environ["PATH_INFO"])
         invoked = _INVOKE.fullmatch(environ["PATH_INFO"])
         if invoked and environ["REQUEST_METHOD"] == "POST":
             return self._invoke(unquote(invoked["name"]), environ, start_response)
@@ -139,19 +139,6 @@ class AwsEndpoint:
             return refuse("404 Not Found", "ResourceNotFoundException", text)
         wants_log = environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail"
         return _respond(answer, start_response, wants_log=wants_log)
-
-
-def _as_sent(environ: Environ) -> Environ:
-    """Return what moto wants to know of a request and WSGI folds away.
-
-    That is the undecoded path, and the names of S3 metadata, which S3 keeps in lower case.
-    """
-    metadata = [name for name in environ if name.startswith("HTTP_X_AMZ_META_")]
-    names = {name: name.removeprefix("HTTP_").replace("_", "-").lower() for name in metadata}
-    return {
-        PRESERVED_HEADER_NAMES_ENVIRON_KEY: names,
-        "RAW_URI": environ.get("REQUEST_URI", environ["PATH_INFO"]),
-    }
 
 
 def _respond(

@@ -78,9 +78,9 @@ class Persistence:
         """Keep the current value of every secret."""
         held = secretsmanager_backends[self._account][self._region].secrets
         current = {
-            secret.name: secret.secret_string
+            secret.name: secret.versions[secret.default_version_id]["secret_string"]
             for secret in held.values()
-            if isinstance(secret, FakeSecret) and secret.secret_string is not None
+            if isinstance(secret, FakeSecret) and secret.default_version_id is not None
         }
         with self._secrets_lock:
             kept = self._data.read_keys("secrets")

@@ -75,12 +75,13 @@ class StoredObjects:
         part = body.with_suffix(".part")
         part.write_bytes(held.value)
         part.replace(body)
+        headers = {name.lower(): value for name, value in dict(held.metadata or {}).items()}
         metadata = {
             name.removeprefix("x-amz-meta-"): value
-            for name, value in dict(held.metadata or {}).items()
+            for name, value in headers.items()
             if name.startswith("x-amz-meta-")
         }
-        content_type = dict(held.metadata or {}).get("Content-Type", "binary/octet-stream")
+        content_type = headers.get("content-type", "binary/octet-stream")
         about = {"key": key, "contentType": content_type, "metadata": metadata}
         write_private(body.with_suffix(".json"), json.dumps(about))
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from local.commands.output import errors, print_json, text
 from local.commands.target import DEFAULT_DATA
-from local.stack_options import StackOptions
+from local.stack import Stack, StackOptions
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READY_KEYS = (
@@ -76,9 +76,6 @@ def serve(options: StackOptions, *, as_json: bool) -> None:
     as_json
         Whether standard output gets one line of JSON instead of a table.
     """
-    # moto and the SAM translator take seconds to import, which no other command should wait for.
-    from local.stack import Stack  # noqa: PLC0415
-
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     stopping = threading.Event()
     for number in _STOP_SIGNALS:

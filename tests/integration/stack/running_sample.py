@@ -70,9 +70,10 @@ class RunningSample:
 def launch(data: Path, *arguments: str, backing: bool = False) -> subprocess.Popen[str]:
     """Start a stack; ``backing`` also starts PostgreSQL and the simulator."""
     command = [sys.executable, "-m", f"{__package__}.serve_sample"]
-    command += ["--data", str(data), "--template", str(SAMPLE), *arguments]
+    command += ["--data", str(data), "--template", str(SAMPLE)]
     if not backing:
         command += ["--database-url", NO_DATABASE, "--easycars-url", NO_EASYCARS]
+    command += arguments
     with data.with_suffix(".stderr").open("a") as errors:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
 
