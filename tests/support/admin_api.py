@@ -41,7 +41,7 @@ class AdminClient:
     """Sends requests with the claims of one person."""
 
     def __init__(self, handler: Handler) -> None:
-        self._handler = handler
+        self.handler = handler
 
     def __call__(
         self,
@@ -69,6 +69,6 @@ class AdminClient:
             event["queryStringParameters"] = parameters
         if body is not None:
             event["body"] = body if isinstance(body, str) else json.dumps(body)
-        answer = self._handler(event, None)
+        answer = self.handler(event, None)
         document = json.loads(answer["body"]) if answer["body"] else None
         return Answered(answer["statusCode"], document, answer["headers"])

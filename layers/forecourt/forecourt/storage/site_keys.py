@@ -7,11 +7,6 @@ from forecourt.storage.postgres import Connection
 
 _ADD_KEY = "INSERT INTO site_key (dealership_id, key_id, secret_version) VALUES (%s, %s, %s)"
 
-_REVOKE_KEY = """
-UPDATE site_key SET revoked_at = clock_timestamp()
-WHERE dealership_id = %s AND key_id = %s AND revoked_at IS NULL
-"""
-
 _ACTIVE_KEYS = """
 SELECT key_id, rate_per_second, burst FROM site_key
 WHERE dealership_id = %s AND revoked_at IS NULL ORDER BY id
@@ -29,11 +24,6 @@ def add_site_key(
 ) -> None:
     """Insert a key with the default rate, 20 a second and bursts of 200."""
     connection.execute(_ADD_KEY, (dealership_id, key_id, secret_version))
-
-
-def revoke_site_key(connection: Connection, dealership_id: int, key_id: str) -> bool:
-    """End a key; say whether it was still alive."""
-    return connection.execute(_REVOKE_KEY, (dealership_id, key_id)).rowcount == 1
 
 
 def add_origins(connection: Connection, dealership_id: int, origins: Sequence[str]) -> None:
