@@ -310,6 +310,7 @@ class TestDatabaseAway:
         self, scene: Scene
     ) -> None:
         dealership = scene.add_dealership()
+        scene.execute("SET synchronous_commit = on")  # as it is anywhere but in tests
         for _ in range(20):
             scene.ledger.accept([parse_lead(lead_body(dealership))])
             written = scene.one("SELECT pg_current_wal_insert_lsn() AS lsn")["lsn"]
