@@ -7,7 +7,8 @@ from uuid import UUID
 from forecourt.leads.ledger import Accepted, Claim, ClaimRequest, DeliveryView, Recorded, Report
 from forecourt.leads.message import LeadMessage
 from forecourt.leads.wake_ups import WakeUp
-from forecourt.storage import deliveries, delivery_records, durability, holds, leads
+from forecourt.storage import deliveries, delivery_records, holds, leads
+from forecourt.storage.durability import Durability
 from forecourt.storage.postgres import Database
 
 
@@ -16,14 +17,17 @@ class PostgresLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._durability = Durability(database)
 
     def accept(self, messages: Sequence[LeadMessage]) -> Accepted:
         """Store new leads with their delivery rows."""
-        return leads.accept_leads(self._database, messages)
+        accepted = leads.accept_leads(self._database, messages)
+        self._durability.wrote_relaxed()
+        return accepted
 
     def make_durable(self) -> None:
         """Wait until all that was committed before is on disk."""
-        durability.make_durable(self._database)
+        self._durability.make_durable()
 
     def look(self, wanted: Collection[tuple[UUID, int]]) -> Mapping[UUID, DeliveryView | None]:
         """Show where leads stand."""
@@ -35,7 +39,10 @@ class PostgresLedger:
 
     def claim(self, requests: Sequence[ClaimRequest], worker: str) -> Sequence[Claim]:
         """Claim what is pending and due."""
-        return deliveries.claim_deliveries(self._database, requests, worker)
+        claims = deliveries.claim_deliveries(self._database, requests, worker)
+        if claims:
+            self._durability.wrote_durably()
+        return claims
 
     def forget_fields(self, keys: Mapping[int, tuple[UUID, Collection[str]]]) -> Collection[int]:
         """Strike fields off the last confirmed state."""
@@ -43,7 +50,9 @@ class PostgresLedger:
 
     def record(self, reports: Sequence[Report]) -> Sequence[Recorded]:
         """Write outcomes down."""
-        return delivery_records.record_outcomes(self._database, reports)
+        recorded = delivery_records.record_outcomes(self._database, reports)
+        self._durability.wrote_relaxed()
+        return recorded
 
     def fail(self, delivery_ids: Collection[int], code: str, detail: str) -> None:
         """Park pending deliveries."""
