@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from forecourt.errors import RetryableError
+from forecourt.errors import PermanentError, RetryableError
 from forecourt.http_request import HttpRequest
 from forecourt.leads.intake import MAX_BODY_BYTES, IntakeResult, LeadIntake
 from forecourt.leads.message import LeadMessage, parse_message
@@ -28,15 +28,18 @@ LEAD: dict[str, Any] = {"name": "Siobhán O'Connor", "email": "siobhan@example.o
 
 @dataclass
 class MemoryQueue:
-    """Port ``IntakeQueue``; ``away`` makes it refuse."""
+    """Port ``IntakeQueue``; ``away`` makes it refuse, ``failure`` makes it raise that."""
 
     away: bool = False
+    failure: Exception | None = None
     bodies: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
 
     def send(self, body: str, *, group: str) -> None:
         if self.away:
             raise RetryableError(code="AWS_AWAY", detail="Away.", target="SQS")
+        if self.failure is not None:
+            raise self.failure
         self.bodies.append(body)
         self.groups.append(group)
 
@@ -399,6 +402,28 @@ def test_a_key_that_posts_too_fast_waits() -> None:
     assert statuses == [202, 202, 202, 429]
     assert waiting.headers["Retry-After"] == "1"
     assert again == 202
+
+
+def test_a_queue_that_refuses_for_good_means_try_again_too(website: Website) -> None:
+    website.queue.failure = PermanentError(code="AWS_REFUSED", detail="No.", target="SQS")
+
+    answer = website.send().answer
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_a_defect_is_answered_and_the_log_holds_no_lead(
+    website: Website, capsys: pytest.CaptureFixture[str]
+) -> None:
+    website.queue.failure = RuntimeError(f"cannot send {LEAD['email']}")
+
+    result = website.send()
+
+    assert (result.answer.status, result.outcome) == (500, "defect")
+    logged = capsys.readouterr().out
+    assert "Lead request met a defect" in logged
+    assert LEAD["email"] not in logged
 
 
 def test_a_queue_that_is_away_means_try_again(website: Website) -> None:

@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from forecourt.errors import ForecourtError, RetryableError
+from forecourt.errors import ForecourtError
 from forecourt.http_request import HttpRequest
 from forecourt.leads.cors import cors_headers, preflight
 from forecourt.leads.rate_limit import RateLimit
 from forecourt.leads.sites import Rate, SiteDirectory
 from forecourt.leads.submission import LeadSubmission, read_submission
+from forecourt.logs import get_logger
 from forecourt.problem import Answer, FieldError, Problem
 from forecourt.security.origins import normal_origin
 from forecourt.security.site_keys import SiteKey, SiteKeyRing
@@ -109,6 +110,15 @@ class LeadIntake:
                 outcome=problem.kind,
                 request_id=request.request_id,
             )
+        except Exception:  # noqa: BLE001 - else the runtime would log the error as it is, lead and all
+            get_logger("lead_intake").exception("Lead request met a defect")
+            problem = _defect()
+            problem.headers.update(cors_headers(request))
+            return IntakeResult(
+                answer=problem.to_answer(request.request_id),
+                outcome=problem.kind,
+                request_id=request.request_id,
+            )
 
     def _accept(self, request: HttpRequest) -> IntakeResult:
         key = self._verified_key(request)
@@ -141,7 +151,7 @@ class LeadIntake:
             self._queue.send(
                 json.dumps(message, separators=(",", ":")), group=str(key.dealership_id)
             )
-        except RetryableError as error:
+        except ForecourtError as error:
             raise _try_again(
                 detail="The lead could not be stored just now; send it again."
             ) from error
@@ -248,6 +258,14 @@ def _unauthorized() -> Problem:
         "site-key-refused",
         "The X-Site-Key header is missing, wrong or revoked; use the dealership's present key.",
         headers={"WWW-Authenticate": "SiteKey"},
+    )
+
+
+def _defect() -> Problem:
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "defect",
+        "Forecourt met an error of its own; the lead was not taken. Send it again later.",
     )
 
 
