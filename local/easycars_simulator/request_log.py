@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 KEPT = 50_000
-"""Requests kept in full; counts and invalid requests are kept beyond it."""
 
 
 class Verdict(StrEnum):
@@ -76,9 +75,16 @@ class RequestRecord:
 
 
 class RequestLog:
-    """Collects records; a request is in it from its arrival, whatever becomes of it."""
+    """Collects records; a request is in it from its arrival, whatever becomes of it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    kept
+        How many requests are kept in full; counts and invalid requests are kept beyond it.
+    """
+
+    def __init__(self, *, kept: int = KEPT) -> None:
+        self._kept = kept
         self._lock = threading.Lock()
         self._last_number = 0
         self._records: dict[int, RequestRecord] = {}
@@ -113,7 +119,7 @@ class RequestLog:
             self._order.append(record.number)
             if record.verdict is Verdict.INVALID:
                 self._invalid.append(record.number)
-            if len(self._order) > KEPT:
+            if len(self._order) > self._kept:
                 self._forget(self._order.popleft())
 
     def complete(self, record: RequestRecord) -> None:
@@ -140,6 +146,11 @@ class RequestLog:
         """Count requests by operation."""
         with self._lock:
             return dict(self._counts)
+
+    def under_way(self) -> int:
+        """Tell how many requests are under way now."""
+        with self._lock:
+            return self._under_way
 
     def peak_concurrency(self) -> int:
         """Tell how many requests were under way at once at most."""

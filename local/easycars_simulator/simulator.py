@@ -190,6 +190,10 @@ class EasyCarsSimulator:
         """Tell how many requests were under way at once at most."""
         return self._log.peak_concurrency()
 
+    def under_way(self) -> int:
+        """Tell how many requests are under way now."""
+        return self._log.under_way()
+
     def clear_requests(self) -> None:
         """Forget the requests seen."""
         self._log.clear()

@@ -1,5 +1,6 @@
 """The control API and the page for people."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -130,12 +131,17 @@ def test_a_reset_leaves_nothing_behind(
     control: httpx.Client, vendor: VendorCaller, simulator: EasyCarsSimulator
 ) -> None:
     vendor.create_lead()
+    simulator.add_fault("late_commit", seconds=40)
+    with pytest.raises(httpx.RemoteProtocolError):
+        vendor.create_lead()
     simulator.add_account(default_accounts(3)[2])
     simulator.change_stock(FIRST, "remove", stockNumber="12")
     simulator.add_fault("hang")
-    simulator.advance_clock(50)
+    simulator.advance_clock(30)
     simulator.latency = 9
     got(control.post("/reset"))
+    assert simulator.waiting_commits() == 0
+    assert abs(simulator.clock.now() - time.time()) < 5
     assert (simulator.leads(), simulator.faults(), simulator.requests()) == ([], [], [])
     assert len(simulator.accounts()) == 2
     assert len(simulator.stock(FIRST)) == 10

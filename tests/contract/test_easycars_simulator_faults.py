@@ -171,6 +171,16 @@ def test_a_hang_says_nothing_and_ends_when_the_caller_or_the_vendor_goes(
     assert leads(simulator) == 0
 
 
+def test_a_hang_does_not_outlive_its_caller(
+    vendor: VendorCaller, simulator: EasyCarsSimulator
+) -> None:
+    simulator.add_fault("hang", operation="CreateLead")
+    vendor.http.timeout = httpx.Timeout(0.2)
+    with pytest.raises(httpx.ReadTimeout):
+        vendor.create_lead()
+    wait_until(lambda: simulator.requests()[-1].seconds > 0)
+
+
 def test_a_hang_can_end_by_itself(vendor: VendorCaller, simulator: EasyCarsSimulator) -> None:
     simulator.add_fault("hang", seconds=0.2)
     with pytest.raises(httpx.RemoteProtocolError):

@@ -44,6 +44,20 @@ def test_many_callers_get_as_many_different_numbers(simulator: EasyCarsSimulator
     assert seconds < 10
 
 
+def test_stopping_waits_for_no_slow_answer(simulator: EasyCarsSimulator) -> None:
+    with VendorCaller(simulator) as vendor, ThreadPoolExecutor(1) as thread:
+        vendor.token(LEAD)
+        simulator.latency = 30
+        waiting = thread.submit(vendor.create_lead)
+        while simulator.under_way() < 1:
+            time.sleep(0.01)
+        started = time.monotonic()
+        simulator.stop()
+        assert time.monotonic() - started < 3
+        with pytest.raises(httpx.TransportError):
+            waiting.result(timeout=10)
+
+
 def test_a_stopped_vendor_refuses_connections_and_knows_everything_when_back() -> None:
     simulator = EasyCarsSimulator(accounts=default_accounts(1, vehicles=3))
     with pytest.raises(RuntimeError):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local.easycars_simulator import EasyCarsSimulator, Rules, Verdict, default_accounts
+from local.easycars_simulator.request_tables import Service
 from tests.support.vendor_caller import LEAD, SMALL_LEAD, SMALL_QUOTATION, STOCK, VendorCaller
 
 
@@ -34,11 +35,28 @@ def test_both_services_issue_tokens_under_any_prefix(
 
 
 @pytest.mark.parametrize("wrong", ["ClientID", "ClientSecret"])
-def test_a_wrong_client_pair_is_code_1(vendor: VendorCaller, wrong: str) -> None:
+def test_a_wrong_client_pair_is_code_1(
+    vendor: VendorCaller, simulator: EasyCarsSimulator, wrong: str
+) -> None:
     answer = vendor.request_token(LEAD, **{wrong: "2b1f5a1c-0000-0000-0000-000000000000"})
     assert answer.status_code == 200
     assert answer.json()["Code"] == 1
     assert "Token" not in answer.json()
+    known = vendor.account.account_number if wrong == "ClientSecret" else None
+    assert simulator.requests()[-1].account == known
+    assert simulator.invalid_requests() == []
+
+
+def test_a_token_of_a_client_the_vendor_does_not_have_is_refused(
+    vendor: VendorCaller, simulator: EasyCarsSimulator
+) -> None:
+    token = simulator.vendor.issuer(Service.LEAD).issue("a stranger")
+    answer = vendor.http.post(
+        f"{vendor.url}/{LEAD}/SearchContacts",
+        json={"Name": "x"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.json()["Code"] == 1
 
 
 @pytest.mark.parametrize("query", [{"ClientID": ""}, {"ClientSecret": " "}, {"Extra": "1"}])
@@ -178,6 +196,7 @@ def test_only_post_is_allowed(
         "/LeadService",
         "/leadservice/CreateLead",
         "/CreateLead",
+        f"/publicimages/image/1/2/{'ab' * 20}",
     ],
 )
 def test_a_wrong_address_is_not_found(
@@ -207,12 +226,8 @@ def test_a_body_that_is_not_one_object_is_refused(vendor: VendorCaller, content:
 
 
 def test_an_operation_takes_no_query(vendor: VendorCaller) -> None:
-    answer = vendor.http.post(
-        f"{vendor.url}/{LEAD}/CreateLead?ClientSecret=x",
-        json=SMALL_LEAD,
-        headers={"Authorization": f"Bearer {vendor.token(LEAD)}"},
-    )
-    assert answer.json()["Code"] == 7
+    answer = vendor.post("CreateLead?ClientSecret=x", **SMALL_LEAD)
+    assert answer.json() == {"Code": 7, "ErrorMessage": "CreateLead takes no query."}
 
 
 def test_a_body_beyond_all_measure_is_refused_by_http(vendor: VendorCaller) -> None:

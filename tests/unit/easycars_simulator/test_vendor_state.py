@@ -52,7 +52,9 @@ def test_a_vehicle_can_go_and_another_come(stock: DealerStock) -> None:
     assert stock.items()[-1]["StockNumber"] == number
     assert stock.items()[-1]["Make"] == "TESLA"
     assert len(stock.encoded()) == 30
-    assert len({item["StockNumber"] for item in stock.items()}) == 30
+    stock.change("add", {})
+    assert len(stock.encoded()) == 31
+    assert len({item["StockNumber"] for item in stock.items()}) == 31
 
 
 def test_a_duplicate_is_made_on_demand_only(stock: DealerStock) -> None:
@@ -111,6 +113,18 @@ def test_a_new_start_on_the_same_file_knows_everything(tmp_path: Path) -> None:
     assert second.add_foreign_lead(DEALER.account_number).number == "000002"
     first.close()
     second.close()
+
+
+def test_an_account_given_again_is_one_account(tmp_path: Path) -> None:
+    path = tmp_path / "vendor.jsonl"
+    first = vendor(path)
+    added = default_accounts(3)[2]
+    first.add_account(added)
+    first.add_account(added)
+    first.close()
+    assert first.accounts() == [DEALER, added]
+    assert path.read_bytes().count(b"\n") == 1
+    assert vendor(path, accounts=(DEALER, added)).accounts() == [DEALER, added]
 
 
 def test_a_line_torn_by_a_kill_is_dropped_and_the_next_is_whole(tmp_path: Path) -> None:
@@ -221,7 +235,9 @@ def test_deferred_acts_wait_for_the_clock_and_keep_their_order() -> None:
     deferral.after(10, finished.clear)
     deferral.stop()
     assert deferral.waiting() == 0
-    deferral.after(0, lambda: done.append("after a stop"))
+    again = threading.Event()
+    deferral.after(0, again.set)
+    assert again.wait(5)
     deferral.stop()
 
 
@@ -245,6 +261,15 @@ def test_the_log_counts_and_keeps_invalid_requests_apart() -> None:
     log.clear()
     log.complete(record(1))
     assert (log.records(), log.invalid(), log.counts()) == ([], [], {})
+
+
+def test_the_log_forgets_the_oldest_but_neither_counts_nor_invalid_requests() -> None:
+    log = RequestLog(kept=2)
+    for verdict in (Verdict.INVALID, Verdict.VALID, Verdict.VALID, Verdict.VALID):
+        log.add(record(log.next_number(), verdict))
+    assert [each.number for each in log.records()] == [1, 3, 4]
+    assert [each.number for each in log.invalid()] == [1]
+    assert log.counts() == {"CreateLead": 4}
 
 
 def test_the_log_knows_how_many_were_under_way_at_once() -> None:
