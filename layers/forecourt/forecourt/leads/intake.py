@@ -104,21 +104,10 @@ class LeadIntake:
                 return IntakeResult(answer=preflight(request), outcome="preflight")
             return self._accept(request)
         except Problem as problem:
-            problem.headers.update(cors_headers(request))
-            return IntakeResult(
-                answer=problem.to_answer(request.request_id),
-                outcome=problem.kind,
-                request_id=request.request_id,
-            )
+            return _refusal(problem, request)
         except Exception:  # noqa: BLE001 - else the runtime would log the error as it is, lead and all
             get_logger("lead_intake").exception("Lead request met a defect")
-            problem = _defect()
-            problem.headers.update(cors_headers(request))
-            return IntakeResult(
-                answer=problem.to_answer(request.request_id),
-                outcome=problem.kind,
-                request_id=request.request_id,
-            )
+            return _refusal(_defect(), request)
 
     def _accept(self, request: HttpRequest) -> IntakeResult:
         key = self._verified_key(request)
@@ -258,6 +247,15 @@ def _unauthorized() -> Problem:
         "site-key-refused",
         "The X-Site-Key header is missing, wrong or revoked; use the dealership's present key.",
         headers={"WWW-Authenticate": "SiteKey"},
+    )
+
+
+def _refusal(problem: Problem, request: HttpRequest) -> IntakeResult:
+    problem.headers.update(cors_headers(request))
+    return IntakeResult(
+        answer=problem.to_answer(request.request_id),
+        outcome=problem.kind,
+        request_id=request.request_id,
     )
 
 
