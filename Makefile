@@ -12,12 +12,13 @@ FUNCTION ?=
 WORKERS ?= 2
 
 # The emulator test runs what `sam build` made on this machine, so it is built for this machine;
-# `make deploy` builds for the architecture of the profile.
+# `make deploy` builds for the architecture of the profile. Folders count too: a file that is gone
+# changes its folder.
 HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 built := .aws-sam/build/template.yaml
 built_from := template.yaml samconfig.toml statemachines/sync.asl.json \
 	layers/dependencies/requirements.txt \
-	$(shell find functions layers/forecourt migrations -type f -not -name '*.pyc' 2>/dev/null)
+	$(shell find functions layers/forecourt migrations -not -name '*.pyc' -not -name __pycache__)
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | \
