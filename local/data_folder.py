@@ -102,13 +102,6 @@ class DataFolder:
         """Publish where the running stack's parts are (``stack.json``)."""
         write_private(self.state_file, json.dumps(state, indent=2))
 
-    def secret(self, name: str) -> str:
-        """Return the secret of that name, made at random the first time it is asked for."""
-        kept = self.keys / name
-        if not kept.exists():
-            write_private(kept, secrets.token_urlsafe(32))
-        return kept.read_text()
-
     def read_keys(self, name: str) -> dict[str, Any]:
         """Return the JSON object kept under that name in ``keys/``; empty when there is none."""
         kept = self.keys / f"{name}.json"

@@ -8,42 +8,26 @@ and no more.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.failures import StackError
 from local.intrinsics import Resolver
+from local.resource_names import (
+    ACCOUNT,
+    QUEUE_ATTRIBUTES,
+    STACK_NAME,
+    Resource,
+    physical_name,
+    pseudo_parameters,
+)
 
 if TYPE_CHECKING:
     from local.persistence import Persistence
     from local.template import Template
 
-ACCOUNT = "123456789012"
-STACK_NAME = "forecourt-local"
-
 type Clients = Callable[[str], Any]
 """Gives a boto3 client by service name."""
-
-
-@dataclass(frozen=True)
-class Resource:
-    """One resource that exists.
-
-    Attributes
-    ----------
-    reference
-        What ``Ref`` gives.
-    attributes
-        What ``Fn::GetAtt`` gives, by name.
-    properties
-        Its properties, resolved.
-    """
-
-    reference: str
-    attributes: Mapping[str, str]
-    properties: Mapping[str, Any]
 
 
 class Deployment:
@@ -79,7 +63,7 @@ class Deployment:
         self._made: dict[str, Resource] = {}
         self._being_made: list[str] = []
         self.resolver = Resolver(
-            parameters={**template.parameters, **_pseudo_parameters(region)},
+            parameters={**template.parameters, **pseudo_parameters(region)},
             conditions=template.conditions,
             mappings=template.mappings,
             imports=imports or {},
@@ -174,7 +158,7 @@ class Deployment:
         """Give a resource that does not run here its name; its properties are not looked at."""
         kind = self._template.resources[logical_id]["Type"]
         service, noun = kind.split("::")[1:3]
-        name = _name(logical_id)
+        name = physical_name(logical_id)
         if kind == "AWS::Lambda::Function":
             name = str(self.resolver.resolve(properties.get("FunctionName", name)))
             arn = self._arn("lambda", f"function:{name}")
@@ -194,11 +178,11 @@ class Deployment:
 
     def _make_queue(self, logical_id: str, declared: Mapping[str, Any]) -> Resource:
         properties = self.resolver.resolve(declared)
-        name = properties.get("QueueName", _name(logical_id))
+        name = properties.get("QueueName", physical_name(logical_id))
         attributes = {
             key: json.dumps(value) if isinstance(value, dict) else str(value)
             for key, value in properties.items()
-            if key in _QUEUE_ATTRIBUTES
+            if key in QUEUE_ATTRIBUTES
         }
         url = self._clients("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         self._persistence.restore_queue(name)
@@ -207,7 +191,7 @@ class Deployment:
 
     def _make_bucket(self, logical_id: str, declared: Mapping[str, Any]) -> Resource:
         properties = self.resolver.resolve(declared)
-        name = str(properties.get("BucketName", _name(logical_id))).lower()
+        name = str(properties.get("BucketName", physical_name(logical_id))).lower()
         s3 = self._clients("s3")
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.region})
         rules = properties.get("LifecycleConfiguration", {}).get("Rules", [])
@@ -225,7 +209,7 @@ class Deployment:
 
     def _make_secret(self, logical_id: str, declared: Mapping[str, Any]) -> Resource:
         properties = self.resolver.resolve(declared)
-        name = properties.get("Name", _name(logical_id))
+        name = properties.get("Name", physical_name(logical_id))
         value = self._persistence.kept_secret(name)
         if value is None:
             value = self._first_secret_value(properties)
@@ -246,12 +230,14 @@ class Deployment:
 
     def _make_topic(self, logical_id: str, declared: Mapping[str, Any]) -> Resource:
         properties = self.resolver.resolve(declared)
-        name = properties.get("TopicName", _name(logical_id))
+        name = properties.get("TopicName", physical_name(logical_id))
         arn = self._clients("sns").create_topic(Name=name)["TopicArn"]
         return Resource(arn, {"TopicArn": arn, "TopicName": name}, properties)
 
     def _make_state_machine(self, logical_id: str, declared: Mapping[str, Any]) -> Resource:
-        name = str(self.resolver.resolve(declared.get("StateMachineName", _name(logical_id))))
+        name = str(
+            self.resolver.resolve(declared.get("StateMachineName", physical_name(logical_id)))
+        )
         definition = self.resolver.resolve(
             declared.get("DefinitionString", declared.get("Definition"))
         )
@@ -270,13 +256,13 @@ class Deployment:
         return Resource(arn, {"Arn": arn, "Name": name}, {"Definition": text})
 
     def _make_schedule_group(self, logical_id: str, declared: Mapping[str, Any]) -> Resource:
-        name = str(self.resolver.resolve(declared.get("Name", _name(logical_id))))
+        name = str(self.resolver.resolve(declared.get("Name", physical_name(logical_id))))
         arn = self._clients("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
         return Resource(name, {"Arn": arn}, declared)
 
     def _make_schedule(self, logical_id: str, declared: Mapping[str, Any]) -> Resource:
         properties = self.resolver.resolve(declared)
-        name = properties.pop("Name", _name(logical_id))
+        name = properties.pop("Name", physical_name(logical_id))
         target = dict(properties["Target"])
         for number in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts"):
             if number in target.get("RetryPolicy", {}):
@@ -285,31 +271,3 @@ class Deployment:
             **{**properties, "Name": name, "Target": target}
         )
         return Resource(name, {"Arn": made["ScheduleArn"]}, properties)
-
-
-_QUEUE_ATTRIBUTES = frozenset(
-    {
-        "DelaySeconds",
-        "MaximumMessageSize",
-        "MessageRetentionPeriod",
-        "ReceiveMessageWaitTimeSeconds",
-        "RedrivePolicy",
-        "VisibilityTimeout",
-    }
-)
-
-
-def _name(logical_id: str) -> str:
-    return f"{STACK_NAME}-{re.sub(r'[^A-Za-z0-9-]', '', logical_id)}"[:64]
-
-
-def _pseudo_parameters(region: str) -> dict[str, Any]:
-    return {
-        "AWS::AccountId": ACCOUNT,
-        "AWS::NotificationARNs": [],
-        "AWS::Partition": "aws",
-        "AWS::Region": region,
-        "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/{STACK_NAME}/local",
-        "AWS::StackName": STACK_NAME,
-        "AWS::URLSuffix": "amazonaws.com",
-    }

@@ -10,7 +10,7 @@ import moto.stepfunctions.parser.models  # noqa: F401 - takes two seconds, best 
 
 from local.aws_endpoint import AwsEndpoint
 from local.clients import local_clients
-from local.deployment import ACCOUNT, Deployment
+from local.deployment import Deployment
 from local.event_sources import QueuePoller
 from local.failures import StackError
 from local.functions import Functions
@@ -19,6 +19,7 @@ from local.handler_logs import HandlerLogs
 from local.http_server import HttpServer
 from local.parameters import template_parameters
 from local.persistence import Persistence
+from local.resource_names import ACCOUNT
 from local.scheduler import Scheduler
 from local.template import read_template
 from local.wiring import function_specs, queue_sources
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from local.backing import Backing
     from local.data_folder import DataFolder
-    from local.sandbox import Answer, FunctionSpec
+    from local.function_spec import FunctionSpec
+    from local.sandbox import Answer
     from local.stack_options import StackOptions
 
 REGION = "ap-southeast-2"
@@ -59,6 +61,7 @@ class EmbeddedAws:
         self._folder = folder
         self._warn = warn
         self._cleanup = ExitStack()
+        self._pollers: list[QueuePoller] = []
         self.functions = Functions([], environment={}, logs=self._logs())
 
     def __enter__(self) -> Self:
@@ -68,6 +71,8 @@ class EmbeddedAws:
         self._endpoint = AwsEndpoint(account=ACCOUNT, region=REGION, effects=self)
         server = HttpServer(0)
         self._cleanup.callback(server.stop)
+        # Last, batches are settled: their functions have ended, their receivers been let go.
+        self._cleanup.callback(self._drain_queues)
         self._cleanup.callback(self._endpoint.stop)
         server.serve(self._endpoint)
         # moto's Step Functions calls Lambda and S3 at this port of localhost.
@@ -125,6 +130,7 @@ class EmbeddedAws:
         for source in queue_sources(self._deployment):
             poller = QueuePoller(source, functions=self.functions, sqs=self._clients("sqs"))
             self._cleanup.callback(poller.stop)
+            self._pollers.append(poller)
             poller.start()
         self._cleanup.callback(self._scheduler.stop)
         self._scheduler.start()
@@ -165,6 +171,10 @@ class EmbeddedAws:
     def schedules_changed(self) -> None:
         """Let the scheduler look again."""
         self._scheduler.schedules_changed()
+
+    def _drain_queues(self) -> None:
+        for poller in self._pollers:
+            poller.drain()
 
     def _logs(self) -> HandlerLogs:
         return HandlerLogs(self._folder.logs, on_warning=self._warn)

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.functions import SANDBOXES_AT_MOST, Functions
+from local.sandbox_pool import SANDBOXES_AT_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from local.functions import Functions
     from local.sandbox import Answer
 
 _log = logging.getLogger(__name__)
@@ -110,9 +111,13 @@ class QueuePoller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more messages; batches that run are not waited for."""
+        """Take no more messages; batches that run go on."""
         self._ended.set()
-        self._workers.shutdown(wait=False)
+
+    def drain(self) -> None:
+        """Wait until the batches that ran are settled; only after `stop`."""
+        self._thread.join()
+        self._workers.shutdown()
 
     def _poll(self) -> None:
         while not self._ended.is_set():

@@ -61,6 +61,10 @@ class HttpServer:
         """Answer requests with this application from now on."""
         self._app = app
 
+    def pause(self) -> None:
+        """Answer 503 from now on."""
+        self._app = _not_yet
+
     def stop(self) -> None:
         """Answer nothing more and give the port back."""
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)

@@ -32,6 +32,7 @@ class Persistence:
         self._data = data
         self._account = account
         self._region = region
+        self._lock = threading.Lock()
         self._journal = Journal(data.root / "queues.journal")
         self.objects = StoredObjects(data.objects, account=account)
         self._secrets_lock = threading.Lock()
@@ -76,6 +77,10 @@ class Persistence:
 
     def secrets_changed(self) -> None:
         """Keep the current value of every secret."""
+        with self._lock:
+            self._keep_secrets()
+
+    def _keep_secrets(self) -> None:
         held = secretsmanager_backends[self._account][self._region].secrets
         current = {
             secret.name: secret.versions[secret.default_version_id]["secret_string"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 type Environ = dict[str, Any]
 type WsgiApp = Callable[[Environ, Any], Iterable[bytes]]
 
+_LONGEST_WAIT_SECONDS = 20
 _LOOK_AGAIN_SECONDS = 0.25
 """How often a waiting ReceiveMessage looks for messages whose time has come."""
 
@@ -127,7 +128,8 @@ class OneAtATime:
         wait = request.get("WaitTimeSeconds")
         patience = self._default_wait(request["QueueUrl"]) if wait is None else float(wait)
         until = time.monotonic() + patience
-        body = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
+        if patience <= _LONGEST_WAIT_SECONDS:  # moto refuses a longer one
+            body = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
         with self._turn:
             while True:
                 answer = self._forward(environ, body)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from local.function_spec import FunctionSpec
+
 _BOOTSTRAP = Path(__file__).with_name("sandbox_bootstrap.py")
 _LENGTH = struct.Struct(">I")
 _START_SECONDS = 60.0
@@ -27,45 +29,6 @@ _START_SECONDS = 60.0
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-starter")
 """Starts every sandbox. Linux ends a sandbox with the *thread* that started it, so that thread
 must live as long as the stack does; a pool's only worker does."""
-
-
-@dataclass(frozen=True)
-class FunctionSpec:
-    """A Lambda function as the template describes it.
-
-    Attributes
-    ----------
-    logical_id, name, arn
-        What the template, the API and other resources call it.
-    handler
-        ``module.function``.
-    code
-        The folder of its code.
-    layers
-        Folders of its layers.
-    environment
-        Variables of the template, resolved.
-    timeout
-        Seconds an invocation may take.
-    memory
-        Megabytes; told to the handler, not enforced here.
-    concurrency
-        How many invocations may run at once; None when the template sets no limit.
-    region
-        The region the handler believes to be in.
-    """
-
-    logical_id: str
-    name: str
-    arn: str
-    handler: str
-    code: Path
-    layers: tuple[Path, ...]
-    environment: Mapping[str, str]
-    timeout: float
-    memory: int
-    concurrency: int | None
-    region: str
 
 
 @dataclass
@@ -254,8 +217,10 @@ class Sandbox:
                     size = _LENGTH.unpack_from(received)[0] + _LENGTH.size
                     if len(received) >= size:
                         self._read_output(request_id, lines)
+                        self._end_line(request_id, lines)
                         return json.loads(received[_LENGTH.size :]), lines
             self._read_output(request_id, lines)
+        self._end_line(request_id, lines)
         return None, lines
 
     def _receive(self) -> bytes:
@@ -274,11 +239,19 @@ class Sandbox:
             if not part:
                 return False
             *whole, self._partial_line = (self._partial_line + part).split(b"\n")
-            for raw in whole:
-                line = raw.decode("utf-8", "replace")
-                if line.strip():
-                    lines.append(line)
-                    self._write_line(request_id, line)
+            for line in whole:
+                self._take_line(line, request_id, lines)
+
+    def _end_line(self, request_id: str, lines: list[str]) -> None:
+        """Take what was written without a line feed at the end."""
+        rest, self._partial_line = self._partial_line, b""
+        self._take_line(rest, request_id, lines)
+
+    def _take_line(self, raw: bytes, request_id: str, lines: list[str]) -> None:
+        line = raw.decode("utf-8", "replace")
+        if line.strip():
+            lines.append(line)
+            self._write_line(request_id, line)
 
     def _how_it_ended(self) -> str:
         process = self._process

@@ -8,6 +8,7 @@ import threading
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -177,7 +178,7 @@ def _moments(schedule: dict[str, Any], *, after: datetime) -> Any:  # noqa: ANN4
         after=max(after, start) if start else after,
         since=since,
     )
-    return (moment for moment in times if end is None or moment <= end)
+    return takewhile(lambda moment: end is None or moment <= end, times)
 
 
 def _text(moment: datetime) -> str:

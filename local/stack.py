@@ -151,6 +151,7 @@ class Stack:
         self._report("Connecting queues, routes and schedules")
         self._aws.connect()
         front.serve(self._front_door(self._aws.gateway()))
+        opened.callback(front.pause)
         self._folder.write_state(self.state())
 
     def _start_aws(self) -> EmbeddedAws:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class StoredObjects:
     def __init__(self, folder: Path, *, account: str) -> None:
         self._folder = folder
         self._account = account
+        self._lock = threading.Lock()
 
     def restore(self, s3: Any, bucket: str, lifecycle: Iterable[Mapping[str, Any]]) -> None:  # noqa: ANN401 - a boto3 client
         """Put the kept objects of a bucket back, without those its lifecycle rules have expired.
@@ -65,6 +67,10 @@ class StoredObjects:
 
     def mirror(self, bucket: str, key: str) -> None:
         """Bring what is kept of one object up to date with what moto holds."""
+        with self._lock:
+            self._mirror(bucket, key)
+
+    def _mirror(self, bucket: str, key: str) -> None:
         held = s3_backends[self._account]["aws"].get_object(bucket, key)
         body = self._body_file(bucket, key)
         if held is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.event_sources import QueueSource
 from local.failures import StackError
-from local.sandbox import FunctionSpec
+from local.function_spec import FunctionSpec
 
 if TYPE_CHECKING:
     from local.deployment import Deployment
