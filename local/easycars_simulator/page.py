@@ -18,6 +18,12 @@ p { margin: .2rem 0; opacity: .75; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #8885; padding: .35rem .6rem .35rem 0; text-align: left; }
 th { font-weight: 600; opacity: .75; } td { overflow-wrap: anywhere; }
+@media (max-width: 767px) {
+  tr:first-child { display: none; }
+  tr { display: block; border-bottom: 1px solid #8885; padding: .4rem 0; }
+  td { display: flex; border: 0; padding: .1rem 0; }
+  td::before { content: attr(data-head); flex: 0 0 8rem; opacity: .75; }
+}
 """
 
 
@@ -28,7 +34,8 @@ def page_for_people(simulator: "EasyCarsSimulator") -> str:
     invalid = simulator.invalid_requests()
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="refresh" content="5">'
         f"<title>EasyCars simulator</title><style>{_STYLE}</style></head><body>"
         "<h1>EasyCars simulator</h1>"
         "<p>Not the vendor: a stand-in on this machine. The page renews itself every 5 seconds.</p>"
@@ -90,7 +97,13 @@ def _faults(simulator: "EasyCarsSimulator") -> Iterable[Sequence[Any]]:
 
 def _section(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     lines = [
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>"
+        + "".join(
+            f'<td data-head="{head}">{escape(str(cell))}</td>'
+            for head, cell in zip(heads, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
     ]
     if not lines:
         return f"<h2>{title}</h2><p>None.</p>"
