@@ -152,7 +152,7 @@ def test_a_lead_is_shown_with_its_deliveries_and_tries(
     assert admin("GET", path, dealershipId=other).status == 404
 
 
-@pytest.mark.parametrize("lead_id", [str(uuid4()), "1", "x" * 300, "%00"])
+@pytest.mark.parametrize("lead_id", ["28d180b4-d757-4710-8d4a-e3aced10cef1", "1", "x" * 300, "%00"])
 def test_an_unknown_lead_is_not_found(admin: AdminClient, lead_id: str) -> None:
     answer = admin("GET", f"/api/admin/leads/{lead_id}")
 
