@@ -29,8 +29,12 @@ class RunningStack:
     data: Path
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return self.run_anywhere(*arguments, "--data", self.data)
+
+    @staticmethod
+    def run_anywhere(*arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *map(str, arguments), "--data", str(self.data)],
+            [*COMMAND, *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=120,

@@ -1,0 +1,196 @@
+"""The commands an on-call engineer types, on a stack of their own."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from local.commands.target import StackTarget
+from tests.e2e.running_stack import RunningStack, running_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAME = "O'Brien & Söhne [bold]"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with running_stack(tmp_path_factory.mktemp("commands") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def dealership(stack: RunningStack) -> dict[str, Any]:
+    added: dict[str, Any] = stack.json("dealership", "add", "--name", NAME)
+    return added
+
+
+def set_credentials(stack: RunningStack, dealership: int) -> dict[str, Any]:
+    account = stack.simulator("accounts")["accounts"][0]
+    saved: dict[str, Any] = stack.json(
+        *("credentials", "set", dealership, "--environment", "Test"),
+        *("--client-id", account["clientId"], "--client-secret", account["clientSecret"]),
+        *("--account-number", account["accountNumber"]),
+        *("--account-secret", account["accountSecret"]),
+    )
+    return saved
+
+
+def until(expected: int, ask: Any) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + 30
+    while True:
+        found: list[dict[str, Any]] = ask()
+        if len(found) == expected or time.monotonic() > deadline:
+            return found
+        time.sleep(0.3)
+
+
+def test_without_a_stack_a_command_says_how_to_start_one(
+    stack: RunningStack, tmp_path: Path
+) -> None:
+    elsewhere = RunningStack(stack.process, stack.ready, tmp_path)
+
+    finished = elsewhere.run("deliveries", "list")
+
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    assert "forecourt up" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_names_are_shown_as_they_were_typed(
+    stack: RunningStack, dealership: dict[str, Any]
+) -> None:
+    listed = stack.run("dealership", "list")
+
+    assert listed.returncode == 0, listed.stderr
+    assert NAME in listed.stdout
+    assert "no credentials" in listed.stdout
+    assert dealership["id"] in {d["id"] for d in stack.json("dealership", "list")["dealerships"]}
+
+
+def test_a_missing_secret_is_asked_for_by_name(
+    stack: RunningStack, dealership: dict[str, Any]
+) -> None:
+    finished = stack.run("credentials", "set", dealership["id"], "--client-id", "x")
+
+    assert finished.returncode == 2
+    assert "--client-secret is missing" in finished.stderr
+
+
+def test_credentials_of_nobody_are_refused(stack: RunningStack) -> None:
+    finished = stack.run("credentials", "show", 4711)
+
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("forecourt:")
+
+
+def test_a_parked_lead_is_listed_explained_and_replayed(
+    stack: RunningStack, dealership: dict[str, Any]
+) -> None:
+    body = {"name": "Zoë", "email": "zoe@example.com", "phone": "0412345678", "message": "Hi"}
+    assert stack.post_lead(dealership["siteKey"], body).status_code == 202
+
+    def failed() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = stack.json("deliveries", "list", "--state", "failed")[
+            "deliveries"
+        ]
+        return found
+
+    (parked,) = until(1, failed)
+    assert "credentials" in parked["lastError"]
+    assert parked["lastErrorCode"] == "NO_CONNECTION"
+
+    set_credentials(stack, dealership["id"])
+    stack.run("deliveries", "retry", parked["id"])
+    until(0, failed)
+
+    def delivered() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = stack.json("deliveries", "list", "--state", "delivered")[
+            "deliveries"
+        ]
+        return rows
+
+    (done,) = until(1, delivered)
+    assert done["id"] == parked["id"]
+    shown = stack.run("deliveries", "show", done["id"])
+    assert "delivered" in shown.stdout
+    assert "create" in shown.stdout
+    assert stack.simulator("requests")["counts"]["CreateLead"] == 1
+
+
+def test_credentials_are_shown_without_the_credentials(
+    stack: RunningStack, dealership: dict[str, Any]
+) -> None:
+    saved = set_credentials(stack, dealership["id"])
+    account = stack.simulator("accounts")["accounts"][0]
+
+    shown = stack.run("credentials", "show", dealership["id"])
+
+    assert "Test" in shown.stdout
+    for output in (json.dumps(saved), shown.stdout):
+        for secret in ("clientId", "clientSecret", "accountNumber", "accountSecret"):
+            assert account[secret] not in output
+
+
+def test_a_dead_letter_is_explained_picked_and_put_back(stack: RunningStack) -> None:
+    target = StackTarget.find(stack.data, None)
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=stack.ready["aws_endpoint_url"],
+        region_name="ap-southeast-2",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    empty = stack.run("dlq", "list")
+    assert "Nothing to do" in empty.stdout
+    sqs.send_message(
+        QueueUrl=target.resource("LeadsQueue"), MessageBody='{"schema": 99}', MessageGroupId="1"
+    )
+
+    def dead() -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = stack.json("dlq", "list")["messages"]
+        return messages
+
+    (letter,) = until(1, dead)
+    assert letter["reason"] == "MALFORMED_MESSAGE"
+    assert "schema" in letter["detail"]
+    assert stack.json("dlq", "show", letter["messageId"])["body"] == '{"schema": 99}'
+
+    dry = stack.json("dlq", "redrive")
+    assert dry == {"dryRun": True, "messages": [letter["messageId"]]}
+    assert [message["messageId"] for message in dead()] == [letter["messageId"]]
+
+    unknown = stack.run("dlq", "redrive", "no-such-message", "--yes")
+    assert unknown.returncode == 1
+    assert "no-such-message" in unknown.stderr
+
+    moved = stack.json("dlq", "redrive", letter["messageId"], "--yes")
+    assert moved == {"dryRun": False, "messages": [letter["messageId"]]}
+    (back,) = until(1, lambda: [m for m in dead() if m["messageId"] != letter["messageId"]])
+    assert back["reason"] == "MALFORMED_MESSAGE"
+
+
+def test_a_token_speaks_for_one_side_only(stack: RunningStack) -> None:
+    finished = stack.run("token", "--admin", "--dealership", 1)
+
+    assert finished.returncode == 2
+    assert "exclude each other" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["dealership"], ["credentials"], ["sync"], ["deliveries"], ["dlq"]],
+    ids=lambda words: " ".join(words) or "forecourt",
+)
+def test_every_command_group_explains_itself(stack: RunningStack, words: list[str]) -> None:
+    finished = RunningStack.run_anywhere(*words, "--help")
+
+    assert finished.returncode == 0
+    assert "Usage" in finished.stdout
