@@ -2,20 +2,25 @@
 
 The bound is ten slots over the vendor's latency: 200 a second at 50 ms. Everything is the real
 thing but the queue, the credentials' key and the metrics: handler logic, ledger in PostgreSQL with
-durable commits, HTTP client, vendor simulator in a process of its own.
+durable commits, HTTP client. What ten bare threads with ``http.client`` reach on the same machine
+in the same run, storing nothing, says how much of the bound this machine gives anyone.
 
     python -m benchmarks.lead_delivery [--batches 60] [--latency 0.05]
 """
 
 import argparse
+import http.client
 import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -85,10 +90,13 @@ class OneAccount:
         )
 
 
+VENDORS = {"punctual vendor": "benchmarks.punctual_vendor", "simulator": "local.easycars_simulator"}
+
+
 @contextmanager
-def simulator(latency: float) -> Iterator[str]:
-    """Run the vendor in a process of its own; yields its address."""
-    command = [sys.executable, "-m", "local.easycars_simulator", "--latency", str(latency)]
+def vendor_process(module: str, latency: float) -> Iterator[str]:
+    """Run a vendor in a process of its own; yields its address."""
+    command = [sys.executable, "-m", module, "--latency", str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -137,12 +145,37 @@ def batch(dealership_id: int) -> list[QueuedMessage]:
     return messages
 
 
-def measure(batches: int, latency: float) -> float:
-    """Return deliveries per second."""
+def measure_bare_threads(batches: int, latency: float) -> float:
+    """Return requests per second of ten threads that do nothing but ask and wait."""
+    kept = threading.local()
+    body = json.dumps({"ExternalID": str(uuid4()), "Notes": "Is it still for sale? " * 20}).encode()
+    with (
+        vendor_process(VENDORS["punctual vendor"], latency) as vendor,
+        ThreadPoolExecutor(SLOTS) as threads,
+    ):
+        address = urlsplit(vendor).netloc
+
+        def ask(_: int) -> None:
+            if not hasattr(kept, "connection"):
+                kept.connection = http.client.HTTPConnection(address)
+            kept.connection.request("POST", "/LeadService/CreateLead", body)
+            assert b"LeadNumber" in kept.connection.getresponse().read()
+
+        list(threads.map(ask, range(SLOTS)))
+        started = time.perf_counter()
+        for _ in range(batches):
+            list(threads.map(ask, range(SLOTS)))
+        seconds = time.perf_counter() - started
+        list(threads.map(lambda _: kept.connection.close(), range(SLOTS)))
+    return SLOTS * batches / seconds
+
+
+def measure_deliveries(module: str, batches: int, latency: float) -> float:
+    """Return deliveries per second to a vendor."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder)) as server,
-        simulator(latency) as vendor,
+        vendor_process(module, latency) as vendor,
     ):
         Schema(lambda: psycopg.connect(server.url), MIGRATIONS).run(SchemaAction.UPGRADE)
         parts = psycopg.conninfo.conninfo_to_dict(server.url)
@@ -192,12 +225,18 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=60)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds of every answer")
     arguments = parser.parse_args()
-    rate = measure(arguments.batches, arguments.latency)
     bound = SLOTS / arguments.latency
+    bare = measure_bare_threads(arguments.batches, arguments.latency)
     print(
-        f"deliveries per second, vendor answers in {arguments.latency * 1000:.0f} ms, one handler"
-        f" of {SLOTS}: {rate:.0f} of {bound:.0f} ({rate / bound:.0%})"
+        f"one handler of {SLOTS}, answers in {arguments.latency * 1000:.0f} ms, bound {bound:.0f}/s"
     )
+    print(f"  {'bare threads, nothing stored':30} {bare:4.0f}/s  {bare / bound:4.0%} of the bound")
+    for name, module in VENDORS.items():
+        rate = measure_deliveries(module, arguments.batches, arguments.latency)
+        print(
+            f"  {f'deliveries, {name}':30} {rate:4.0f}/s  {rate / bound:4.0%} of the bound,"
+            f" {rate / bare:4.0%} of bare threads"
+        )
 
 
 if __name__ == "__main__":

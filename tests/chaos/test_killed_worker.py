@@ -133,6 +133,7 @@ def test_creates_of_a_killed_worker(
     world: DeliveryWorld,
     survivor: Survivor,
     account: Account,
+    *,
     step: Step,
     nth: int,
     expected: dict[str, int] | None,

@@ -8,7 +8,7 @@ import pytest
 
 from forecourt.errors import RetryableError
 from forecourt.leads.ledger import Claim, ClaimRequest, Recorded, Report
-from forecourt.leads.message import LeadMessage, parse_message
+from forecourt.leads.message import LeadMessage
 from forecourt.leads.sink import Operation, Push, Receipt
 from forecourt.storage.ledger import PostgresLedger
 from tests.support.lead_delivery import Scene, lead_body, queued, wake_up_body
@@ -28,25 +28,12 @@ def wake(scene: Scene, lead: str) -> str:
     return wake_up_body(lead, row["dealership_id"], row["id"])
 
 
-def parse_lead(body: str) -> LeadMessage:
-    message = parse_message(body)
-    assert isinstance(message, LeadMessage)
-    return message
-
-
 def claim_and_die(scene: Scene, lead: str) -> None:
     """Leave a delivery as a worker does that dies after its claim."""
     row = scene.delivery_row(lead)
     scope = row["remote_scope"] or "Test:account"
     requests = [ClaimRequest(delivery_id=row["id"], account_scope=scope)]
     assert len(scene.ledger.claim(requests, "dead-worker")) == 1
-
-
-def stored_but_unclaimed(scene: Scene, body: str) -> None:
-    failures = scene.delivery.deliver_batch(
-        [queued(body)], worker="worker", seconds_left=lambda: 1.0
-    )
-    assert failures == ["m0"]
 
 
 class TestTwoWorkers:
@@ -79,7 +66,7 @@ class TestTwoWorkers:
     def test_a_message_that_meets_a_live_lease_comes_back_when_it_ends(self, scene: Scene) -> None:
         dealership = scene.add_dealership()
         body = lead_body(dealership, LEAD)
-        stored_but_unclaimed(scene, body)
+        scene.store(body)
         claim_and_die(scene, LEAD)
 
         assert scene.deliver(body) == ["m0"]
@@ -92,7 +79,7 @@ class TestDeadWorker:
     def test_its_create_becomes_unconfirmed(self, scene: Scene) -> None:
         dealership = scene.add_dealership()
         body = lead_body(dealership, LEAD)
-        stored_but_unclaimed(scene, body)
+        scene.store(body)
         claim_and_die(scene, LEAD)
         scene.pass_time("151 s")
 
@@ -284,7 +271,8 @@ class TestDatabaseAway:
         dealership = scene.add_dealership()
         bodies = [lead_body(dealership), lead_body(dealership)]
         if method == "look":  # of leads that were stored before
-            scene.ledger.accept([parse_lead(body) for body in bodies])
+            for body in bodies:
+                scene.store(body)
         delivery = scene.new_delivery(ledger=AwayLedger(scene, method, 99))
 
         failures = delivery.deliver_batch(
@@ -318,7 +306,7 @@ class TestDatabaseAway:
         dealership = scene.add_dealership()
         scene.execute("SET synchronous_commit = on")  # as it is anywhere but in tests
         for _ in range(20):
-            scene.ledger.accept([parse_lead(lead_body(dealership))])
+            scene.store(lead_body(dealership))
             written = scene.one("SELECT pg_current_wal_insert_lsn() AS lsn")["lsn"]
             scene.ledger.make_durable()
             assert is_on_disk(scene, written)

@@ -20,7 +20,7 @@ from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.errors import RetryableError
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.lead import Lead
-from forecourt.leads.message import QueuedMessage
+from forecourt.leads.message import LeadMessage, QueuedMessage, parse_message
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import Operation, Push, Receipt
 from forecourt.leads.steps import OnStep, unwatched
@@ -148,8 +148,8 @@ class Scene:
         self.database = database_at(url)
         self.ledger = PostgresLedger(self.database)
         self.keys: MemoryDataKeys = beside.keys if beside else MemoryDataKeys()
-        self.store = CredentialVault(self.database, self.keys)
-        self.vault = WatchedVault(self.store)
+        self.credentials = CredentialVault(self.database, self.keys)
+        self.vault = WatchedVault(self.credentials)
         self.sink: ScriptedSink = beside.sink if beside else ScriptedSink()
         self.queue: MemoryQueue = beside.queue if beside else MemoryQueue()
         self.alerts = Alerts()
@@ -196,7 +196,7 @@ class Scene:
         return dealership_id
 
     def connect(self, dealership_id: int, account: str | None = None) -> None:
-        self.store.save(
+        self.credentials.save(
             dealership_id,
             secrets_of(account or f"EC{dealership_id:06d}"),
             Environment.TEST,
@@ -205,10 +205,10 @@ class Scene:
         )
 
     def change_account(self, dealership_id: int, account: str) -> None:
-        record = self.store.describe(dealership_id)
+        record = self.credentials.describe(dealership_id)
         assert record is not None
         changes = CredentialChanges(account_number=SecretStr(account))
-        assert self.store.update(record.id, dealership_id, changes, actor=ACTOR)
+        assert self.credentials.update(record.id, dealership_id, changes, actor=ACTOR)
 
     def add_vehicle(self, dealership_id: int, stock_number: str | None = None) -> int:
         row = self.one(
@@ -227,6 +227,12 @@ class Scene:
             [queued(body, f"m{i}", receive_count) for i, body in enumerate(bodies)],
             worker="request-1",
         )
+
+    def store(self, body: str) -> None:
+        """Store a lead as far as its message's first commit goes."""
+        message = parse_message(body)
+        assert isinstance(message, LeadMessage)
+        self.ledger.accept([message])
 
     def pass_time(self, by: str, *tables: str) -> None:
         """Move every time in the ledger into the past, as if that long had gone by."""
