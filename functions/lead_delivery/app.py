@@ -40,9 +40,8 @@ def easycars() -> EasyCarsClient:
     return EasyCarsClient(settings().easycars_base_urls, transport=WindowedTransport())
 
 
-@cache
-def delivery(on_step: OnStep = unwatched) -> LeadDelivery:
-    """Wire the delivery."""
+def wire(on_step: OnStep = unwatched) -> LeadDelivery:
+    """Put a delivery together; `on_step` is told of each of its steps."""
     return LeadDelivery(
         ledger=PostgresLedger(database()),
         queue=SqsLeadQueue(settings().leads_queue_url, settings().leads_dlq_url),
@@ -54,14 +53,23 @@ def delivery(on_step: OnStep = unwatched) -> LeadDelivery:
     )
 
 
-def handler(
-    event: dict[str, Any], context: LambdaContext, *, on_step: OnStep = unwatched
-) -> dict[str, Any]:
-    """Answer one batch with the messages that must come back."""
+@cache
+def delivery() -> LeadDelivery:
+    """Give the sandbox's delivery, whose threads are kept."""
+    return wire()
+
+
+def deliver(worker: LeadDelivery, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Deliver one batch event."""
     return failures_of(
-        delivery(on_step).deliver_batch(
+        worker.deliver_batch(
             messages_of(event),
             worker=context.aws_request_id,
             seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
         )
     )
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one batch with the messages that must come back."""
+    return deliver(delivery(), event, context)

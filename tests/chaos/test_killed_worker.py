@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from forecourt.leads.steps import Step, unwatched
+from forecourt.leads.steps import Step
 from local.easycars_simulator import Account, EasyCarsSimulator, Fault, default_accounts
 from tests.support.delivery_world import (
     DeliveryWorld,
@@ -63,7 +63,7 @@ class Survivor:
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def close(self) -> None:
-        self._module.delivery(unwatched).close()
+        self._module.delivery().close()
         self._module.easycars().close()
         self._module.database().close()
 

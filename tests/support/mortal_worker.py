@@ -1,4 +1,4 @@
-"""A worker process that dies where it is told: the real handler, ended by SIGKILL at a step.
+"""A worker process that dies where it is told: the real function, ended by SIGKILL at a step.
 
 ``python -m tests.support.mortal_worker EVENT [STEP NTH]`` delivers the event in the file EVENT and
 prints the handler's answer, unless it gets to the NTH time of STEP.
@@ -41,9 +41,10 @@ def die_at(step: Step, nth: int) -> OnStep:
 
 
 def main(event: Path, step: str | None = None, nth: str = "1") -> None:
-    handler = new_sandbox("lead_delivery").handler
-    on_step = unwatched if step is None else die_at(Step(step), int(nth))
-    print(json.dumps(handler(json.loads(event.read_text()), Invocation(), on_step=on_step)))  # noqa: T201
+    sandbox = new_sandbox("lead_delivery")
+    worker = sandbox.wire(unwatched if step is None else die_at(Step(step), int(nth)))
+    answer = sandbox.deliver(worker, json.loads(event.read_text()), Invocation())
+    print(json.dumps(answer))  # noqa: T201
 
 
 if __name__ == "__main__":
