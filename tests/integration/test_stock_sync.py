@@ -5,13 +5,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from forecourt.easycars.stock_mapping import MappedVehicle
+from forecourt.easycars.stock_reading import EasyCarsStockReading
 from forecourt.errors import AuthenticationError, PermanentError, RetryableError
 from forecourt.security.credentials import Environment
 from forecourt.stock.run import Counts, SyncStatus
-from forecourt.stock.sync import CHUNK_ROWS, FETCH_SECONDS
+from forecourt.stock.sync import CHUNK_ROWS, FETCH_SECONDS, StockSync
 from forecourt.storage.postgres import Database
+from forecourt.storage.stock_store import PostgresStockStore
 from tests.support.stock import StockBench, counts_of, item, several, stock_feed
 
 
@@ -380,6 +384,44 @@ def test_a_fault_of_ours_closes_the_row_without_its_text(
     [log] = bench.logs(dealership)
     assert log["status"] == "Failed"
     assert "a-secret-in-a-message" not in json.dumps(log, default=str)
+
+
+class ForgetfulReading(EasyCarsStockReading):
+    """Mapping rules with a fault of ours in them."""
+
+    def draft(self, raw: msgspec.Raw) -> MappedVehicle:
+        if self.stock_number_of(raw) == "13":
+            raise ZeroDivisionError
+        return super().draft(raw)
+
+
+def test_a_fault_of_ours_amid_a_chunk_stores_nothing_of_it_and_leaves_the_connection_usable(
+    bench: StockBench, dealership: int
+) -> None:
+    faulty = StockSync(
+        source=bench.source,
+        credentials=bench.credentials,
+        store=PostgresStockStore(bench.database),
+        mapping=ForgetfulReading(),
+    )
+    bench.source.answers[dealership] = stock_feed(*several(range(30)))
+    with pytest.raises(PermanentError) as caught:
+        faulty.run(uuid4(), dealership, seconds_left=900)
+    assert caught.value.code == "UNEXPECTED"
+    assert "ZeroDivisionError" in caught.value.detail
+    assert bench.vehicles(dealership) == {}
+    assert [log["status"] for log in bench.logs(dealership)] == ["Failed"]
+    assert bench.run(dealership, *several(range(30))).counts == Counts(received=30, created=30)
+
+
+def test_two_bad_rows_in_a_later_chunk_are_the_only_ones_lost(
+    bench: StockBench, dealership: int
+) -> None:
+    bad = [json.dumps(item(f"bad {n}")).encode()[:-1] + b',"Big":1e400000}' for n in range(2)]
+    good = several(range(CHUNK_ROWS + 50))
+    result = bench.run(dealership, *good[: CHUNK_ROWS + 20], *bad, *good[CHUNK_ROWS + 20 :])
+    assert result.counts == Counts(received=len(good) + 2, created=len(good), failed=2)
+    assert len(bench.vehicles(dealership)) == len(good)
 
 
 def test_one_dealership_failing_leaves_the_other_alone(bench: StockBench) -> None:

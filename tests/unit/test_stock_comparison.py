@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from forecourt.errors import SkippableError
-from forecourt.stock.comparison import Comparison, compare_feed
+from forecourt.stock.comparison import ChangedItem, Comparison
 from forecourt.stock.ports import KnownVehicle
 
 VERSION = 3
@@ -22,9 +22,19 @@ def stock_number_of(raw: msgspec.Raw) -> str:
     return str(number)
 
 
-def compare(*items: msgspec.Raw, known: dict[str, KnownVehicle] | None = None) -> Comparison:
-    return compare_feed(
-        items, known or {}, stock_number_of=stock_number_of, mapping_version=VERSION
+class Compared:
+    """A comparison that has been walked to its end."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.changed: list[ChangedItem] = list(comparison.changed())
+        self.unchanged = comparison.unchanged
+        self.dealer_owned = comparison.dealer_owned
+        self.rejected = comparison.rejected
+
+
+def compare(*items: msgspec.Raw, known: dict[str, KnownVehicle] | None = None) -> Compared:
+    return Compared(
+        Comparison(items, known or {}, stock_number_of=stock_number_of, mapping_version=VERSION)
     )
 
 

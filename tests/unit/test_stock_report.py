@@ -133,8 +133,9 @@ def test_a_row_names_so_many_issues_and_counts_the_rest() -> None:
 def test_what_a_row_cannot_hold_does_not_get_into_it() -> None:
     report = report_of(2, warning="half \ud83d a smile")
     report.written(None, WriteOutcome.CREATED)
-    comparison = Comparison(
-        rejected=[ItemIssue(position=1, stock_number="1\0", code="X", detail="\ud83d\0")]
+    comparison = Comparison([], {}, stock_number_of=lambda _: "", mapping_version=1)
+    comparison.rejected.append(
+        ItemIssue(position=1, stock_number="1\0", code="X", detail="\ud83d\0")
     )
     report.compared(comparison, {})
     closing = report.finished()

@@ -4,8 +4,8 @@ Decision 6: an item whose hash the database already holds is neither parsed nor 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -24,66 +24,80 @@ class ChangedItem:
     raw: msgspec.Raw
 
 
-@dataclass(slots=True)
 class Comparison:
-    """A feed set against the database: every item is in exactly one of these."""
+    """One feed set against the database.
 
-    changed: list[ChangedItem] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    dealer_owned: list[ItemIssue] = field(default_factory=list)
-    rejected: list[ItemIssue] = field(default_factory=list)
-
-
-def compare_feed(
-    items: Sequence[msgspec.Raw],
-    known: Mapping[str, KnownVehicle],
-    *,
-    stock_number_of: Callable[[msgspec.Raw], str],
-    mapping_version: int,
-) -> Comparison:
-    """Sort the items of one feed into changed, unchanged, the dealer's own, and unusable.
+    Every item ends up in ``changed``, ``unchanged``, ``dealer_owned`` or ``rejected``; the last
+    three are complete once :meth:`changed` has been walked to its end.
 
     Of several items with one stock number the last is used, because a feed is written in the
     order things happened; the earlier ones are rejected by name.
     """
-    comparison = Comparison()
-    last_position: dict[str, int] = {}
-    for position, raw in enumerate(items, start=1):
-        try:
-            stock_number = stock_number_of(raw)
-        except SkippableError as error:
-            comparison.rejected.append(ItemIssue.of(position, None, error))
-            continue
-        earlier = last_position.pop(stock_number, None)
-        if earlier is not None:
-            comparison.rejected.append(
-                ItemIssue(
-                    position=earlier,
-                    stock_number=stock_number,
-                    code="DUPLICATE_STOCK_NUMBER",
-                    detail=f"item {position} has the same stock number and was used instead",
-                )
-            )
-        last_position[stock_number] = position
-    seed = hashlib.sha256(f"{mapping_version}\n".encode())
-    for stock_number, position in last_position.items():
-        raw = items[position - 1]
-        vehicle = known.get(stock_number)
-        if vehicle is not None and not vehicle.from_easycars:
-            comparison.dealer_owned.append(
-                ItemIssue(
-                    position=position,
-                    stock_number=stock_number,
-                    code="DEALER_OWNED",
-                    detail="a vehicle entered by hand has this stock number and was left as it is",
-                )
-            )
-            continue
-        digest = seed.copy()
-        digest.update(raw)
-        content_hash = digest.digest()
-        if vehicle is not None and vehicle.content_hash == content_hash:
-            comparison.unchanged.append(stock_number)
-        else:
-            comparison.changed.append(ChangedItem(position, stock_number, content_hash, raw))
-    return comparison
+
+    def __init__(
+        self,
+        items: Sequence[msgspec.Raw],
+        known: Mapping[str, KnownVehicle],
+        *,
+        stock_number_of: Callable[[msgspec.Raw], str],
+        mapping_version: int,
+    ) -> None:
+        self.unchanged: list[str] = []
+        self.dealer_owned: list[ItemIssue] = []
+        self.rejected: list[ItemIssue] = []
+        self._items = items
+        self._known = known
+        self._seed = hashlib.sha256(f"{mapping_version}\n".encode())
+        self._positions = self._last_positions(stock_number_of)
+
+    def changed(self) -> Iterator[ChangedItem]:
+        """Hash item by item and yield what the database does not hold so.
+
+        Lazy, so that the server stores one vehicle while the next ones are hashed here.
+        """
+        for stock_number, position in self._positions.items():
+            vehicle = self._known.get(stock_number)
+            if vehicle is not None and not vehicle.from_easycars:
+                self.dealer_owned.append(_dealer_owned(position, stock_number))
+                continue
+            raw = self._items[position - 1]
+            digest = self._seed.copy()
+            digest.update(raw)
+            content_hash = digest.digest()
+            if vehicle is not None and vehicle.content_hash == content_hash:
+                self.unchanged.append(stock_number)
+            else:
+                yield ChangedItem(position, stock_number, content_hash, raw)
+
+    def _last_positions(self, stock_number_of: Callable[[msgspec.Raw], str]) -> dict[str, int]:
+        """Return where each stock number stands last, counted from 1."""
+        positions: dict[str, int] = {}
+        for position, raw in enumerate(self._items, start=1):
+            try:
+                stock_number = stock_number_of(raw)
+            except SkippableError as error:
+                self.rejected.append(ItemIssue.of(position, None, error))
+                continue
+            earlier = positions.pop(stock_number, None)
+            if earlier is not None:
+                self.rejected.append(_doubled(earlier, stock_number, position))
+            positions[stock_number] = position
+        return positions
+
+
+def _doubled(position: int, stock_number: str, used: int) -> ItemIssue:
+    return ItemIssue(
+        position=position,
+        stock_number=stock_number,
+        code="DUPLICATE_STOCK_NUMBER",
+        detail=f"item {used} has the same stock number and was used instead",
+    )
+
+
+def _dealer_owned(position: int, stock_number: str) -> ItemIssue:
+    return ItemIssue(
+        position=position,
+        stock_number=stock_number,
+        code="DEALER_OWNED",
+        detail="a vehicle entered by hand has this stock number and was left as it is",
+    )

@@ -1,6 +1,6 @@
 """What the stock sync needs of the world; adapters in easycars, storage and aws provide it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -166,10 +166,12 @@ class StockStore(Protocol):
         self,
         run: SyncRun,
         source_scope: str,
-        chunk: Sequence[VehicleWrite],
+        chunk: Iterable[VehicleWrite],
         progress: Counts,
-    ) -> list[WriteOutcome | SkippableError]:
-        """Store a chunk in one transaction, renew the lease, and tell each row's fate in order.
+    ) -> list[tuple[VehicleWrite, WriteOutcome | SkippableError]]:
+        """Store a chunk in one transaction, renew the lease, and tell each vehicle's fate.
+
+        Takes the chunk piece by piece, so what yields it works while the database stores.
 
         Raises
         ------

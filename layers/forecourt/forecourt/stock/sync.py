@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from uuid import UUID
 
 from forecourt.errors import ForecourtError, PermanentError, RetryableError, SkippableError
 from forecourt.logs import get_logger
-from forecourt.stock.comparison import ChangedItem, compare_feed
+from forecourt.stock.comparison import ChangedItem, Comparison
 from forecourt.stock.ports import (
     CredentialSource,
-    KnownVehicle,
     StockMapping,
     StockSource,
     StockStore,
@@ -113,18 +113,22 @@ class StockSync:
             standing = sum(vehicle.content_hash is not None for vehicle in known.values())
             report.nothing_came(expected=max(standing, self._store.last_received(run)))
             return
-        comparison = compare_feed(
+        comparison = Comparison(
             feed.items,
             known,
             stock_number_of=self._mapping.stock_number_of,
             mapping_version=self._mapping.version,
         )
-        report.compared(comparison, known)
-        for chunk in _chunks(self._map(comparison.changed, report)):
+        for chunk in _chunks(self._map(comparison.changed(), report)):
             if self._clock() > must_end:
                 detail = "the function's time is nearly over; what was stored so far stays"
                 raise RetryableError(code="OUT_OF_TIME", detail=detail, target="Forecourt")
-            self._write(run, scope, chunk, known, report)
+            for write, fate in self._store.write_vehicles(run, scope, chunk, report.counts):
+                if isinstance(fate, SkippableError):
+                    report.rejected(write.position, write.stock_number, fate)
+                else:
+                    report.written(known.get(write.stock_number), fate)
+        report.compared(comparison, known)
 
     def _map(self, changed: Iterable[ChangedItem], report: RunReport) -> Iterator[VehicleWrite]:
         for item in changed:
@@ -136,21 +140,6 @@ class StockSync:
                 continue
             report.altered(item.position, item.stock_number, draft.warnings)
             yield VehicleWrite(item.position, item.stock_number, item.content_hash, draft)
-
-    def _write(
-        self,
-        run: SyncRun,
-        scope: str,
-        chunk: list[VehicleWrite],
-        known: dict[str, KnownVehicle],
-        report: RunReport,
-    ) -> None:
-        fates = self._store.write_vehicles(run, scope, chunk, report.counts)
-        for write, fate in zip(chunk, fates, strict=True):
-            if isinstance(fate, SkippableError):
-                report.rejected(write.position, write.stock_number, fate)
-            else:
-                report.written(known.get(write.stock_number), fate)
 
     def _close(self, run: SyncRun, closing: Closing) -> None:
         if not self._store.close_run(run, closing):
@@ -172,15 +161,19 @@ def _check_number(item: ChangedItem, draft: VehicleDraft) -> None:
         raise SkippableError(code="STOCK_NUMBER_AMBIGUOUS", detail=detail, target="EasyCars")
 
 
-def _chunks(writes: Iterable[VehicleWrite]) -> Iterator[list[VehicleWrite]]:
-    """Cut the writes where a transaction has grown large enough."""
-    chunk: list[VehicleWrite] = []
+def _chunks(writes: Iterator[VehicleWrite]) -> Iterator[Iterator[VehicleWrite]]:
+    """Cut the writes where a transaction has grown large enough; each chunk is lazy too.
+
+    A chunk must be walked to its end before the next is asked for.
+    """
+    for first in writes:
+        yield _chunk(first, writes)
+
+
+def _chunk(first: VehicleWrite, following: Iterator[VehicleWrite]) -> Iterator[VehicleWrite]:
     size = 0
-    for write in writes:
-        chunk.append(write)
+    for rows, write in enumerate(chain((first,), following), start=1):
+        yield write
         size += len(write.draft.easycars_raw_data)
-        if len(chunk) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
+        if rows >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
+            return

@@ -1,6 +1,6 @@
 """The stock sync's ports over PostgreSQL: which statements share a transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from forecourt.errors import PermanentError, SkippableError
@@ -28,8 +28,12 @@ class PostgresStockStore:
 
     def open_run(self, job_id: UUID, dealership_id: int) -> SyncRun | SyncResult:
         """Take the dealership's lock, or return how this job's run already ended."""
+        wanted = (job_id, dealership_id, SyncType.STOCK)
+        started = sync_logs.start(self._database.connection(), *wanted)
+        if started is not None:
+            return started
         with self._database.transaction() as connection:
-            taken = sync_logs.take(connection, job_id, dealership_id, SyncType.STOCK)
+            taken = sync_logs.take(connection, *wanted)
         if isinstance(taken, PermanentError):
             raise taken
         return taken
@@ -41,25 +45,24 @@ class PostgresStockStore:
         )
 
     def write_vehicles(
-        self, run: SyncRun, source_scope: str, chunk: Sequence[VehicleWrite], progress: Counts
-    ) -> list[WriteOutcome | SkippableError]:
+        self, run: SyncRun, source_scope: str, chunk: Iterable[VehicleWrite], progress: Counts
+    ) -> list[tuple[VehicleWrite, WriteOutcome | SkippableError]]:
         """Store a chunk in one transaction that first proves the row is still this run's."""
+        kept: list[VehicleWrite] = []
+        where = (run.dealership_id, source_scope)
         try:
             with self._database.transaction() as connection:
                 _renew(connection, run, progress)
-                return list(
-                    vehicles.upsert_all(
-                        connection,
-                        run.dealership_id,
-                        source_scope,
-                        chunk,
-                        pipeline=self._pipeline,
-                    )
+                fates = vehicles.upsert_all(
+                    connection, *where, _keeping(chunk, kept), pipeline=self._pipeline
                 )
+            return [(write, fates.get(write.stock_number, WriteOutcome.KEPT)) for write in kept]
         except vehicles.BadRowError:
-            with self._database.transaction() as connection:
-                _renew(connection, run, progress)
-                return vehicles.upsert_each(connection, run.dealership_id, source_scope, chunk)
+            kept.extend(chunk)
+        with self._database.transaction() as connection:
+            _renew(connection, run, progress)
+            each = vehicles.upsert_each(connection, *where, kept)
+        return list(zip(kept, each, strict=True))
 
     def last_received(self, run: SyncRun) -> int:
         """Return how many items the dealership's last run that ended well received."""
@@ -67,8 +70,7 @@ class PostgresStockStore:
 
     def close_run(self, run: SyncRun, closing: Closing) -> bool:
         """End the run if it still holds its row; say whether it did."""
-        with self._database.transaction() as connection:
-            return sync_logs.close(connection, run, closing)
+        return sync_logs.close(self._database.connection(), run, closing)
 
 
 class PostgresPlanStore:
@@ -111,6 +113,13 @@ class PostgresSummaryStore:
     def finish_job(self, summary: JobSummary) -> None:
         """Close the job's row."""
         sync_jobs.finish(self._database.connection(), summary)
+
+
+def _keeping(chunk: Iterable[VehicleWrite], kept: list[VehicleWrite]) -> Iterator[VehicleWrite]:
+    """Pass the chunk on and keep what has been passed, for a second try."""
+    for write in chunk:
+        kept.append(write)
+        yield write
 
 
 def _renew(connection: Connection, run: SyncRun, progress: Counts) -> None:

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from forecourt.errors import PermanentError, RetryableError
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncStatus, SyncType
 from forecourt.stock.summary import DealershipEnd
-from forecourt.storage.postgres import Connection
+from forecourt.storage.postgres import TARGET, Connection
 
 # What opens a run and what a chunk writes is committed without waiting for the disk (set_config,
 # for that transaction alone): the closing of the row waits, and the log is written in order, so a
@@ -139,55 +139,82 @@ WHERE l.job_id = %(job_id)s AND l.dealership_id = ANY(%(planned)s)
 """
 
 
+def start(
+    connection: Connection, job_id: UUID, dealership_id: int, sync_type: SyncType
+) -> SyncRun | None:
+    """Take the lock by a new row; None where this job has a row or another run holds the lock.
+
+    One statement and no transaction around it: this is how nearly every run begins.
+
+    Raises
+    ------
+    PermanentError
+        ``UNKNOWN_DEALERSHIP``.
+    """
+    run_token = uuid4()
+    try:
+        row = connection.execute(
+            _INSERT,
+            {
+                "job_id": job_id,
+                "dealership_id": dealership_id,
+                "sync_type": sync_type.value,
+                "run_token": run_token,
+                "lease": LEASE,
+            },
+        ).fetchone()
+    except psycopg.errors.ForeignKeyViolation as error:
+        detail = f"there is no dealership {dealership_id}"
+        raise PermanentError(
+            code="UNKNOWN_DEALERSHIP", detail=detail, target="Forecourt"
+        ) from error
+    if row is None:
+        return None
+    return SyncRun(
+        log_id=row[0],
+        job_id=job_id,
+        dealership_id=dealership_id,
+        run_token=run_token,
+        started_at=row[1],
+    )
+
+
 def take(
     connection: Connection, job_id: UUID, dealership_id: int, sync_type: SyncType
 ) -> SyncRun | SyncResult | PermanentError:
-    """Take the dealership's lock for a job; to be called inside a transaction.
+    """Settle a start that met another row; to be called inside a transaction.
 
     Returns
     -------
     SyncRun
-        The lock is held: by a new row, by this job's own row at once (a retry after a crash or a
-        failure), or after the expired row of a dead run was closed.
+        The lock is held: by this job's own row, at once (a retry after a crash or a failure), or
+        by a new one, after the expired row of a dead run was closed.
     SyncResult
         This job's run of the dealership ended well before.
     PermanentError
-        ``ALREADY_RUNNING`` or ``UNKNOWN_DEALERSHIP``, to be raised after the commit, so that
-        the Failed row that tells the summary of the refusal stays.
+        ``ALREADY_RUNNING``, to be raised after the commit, so that the Failed row that tells the
+        summary of the refusal stays.
     """
-    run_token = uuid4()
-    names = {
-        "job_id": job_id,
-        "dealership_id": dealership_id,
-        "sync_type": sync_type.value,
-        "run_token": run_token,
-        "lease": LEASE,
-    }
+    names = {"job_id": job_id, "dealership_id": dealership_id, "sync_type": sync_type.value}
     for _ in range(_RACES):
-        taken = _insert(connection, names)
-        if taken is None:
-            with connection.cursor(row_factory=dict_row) as cursor:
-                own = cursor.execute(_OWN_ROW, names).fetchone()
-                if own is not None and own["status"] in {"Success", "Warning"}:
-                    return _ended(own)
-                if own is None or own["status"] != "InProgress":
-                    holder = cursor.execute(_HOLDER, names).fetchone()
-                    if holder is not None and holder["alive"]:
-                        return _refuse(connection, names, holder["started_at"])
-                    if holder is not None:
-                        cursor.execute(_BURY, {"id": holder["id"], "run_token": uuid4()})
-            if own is not None:
-                taken = _reopen(connection, own, names)
+        with connection.cursor(row_factory=dict_row) as cursor:
+            own = cursor.execute(_OWN_ROW, names).fetchone()
+            if own is not None and own["status"] in {"Success", "Warning"}:
+                return _ended(own)
+            if own is None or own["status"] != "InProgress":
+                holder = cursor.execute(_HOLDER, names).fetchone()
+                if holder is not None and holder["alive"]:
+                    return _refuse(connection, names, holder["started_at"])
+                if holder is not None:
+                    cursor.execute(_BURY, {"id": holder["id"], "run_token": uuid4()})
+        if own is None:
+            taken = start(connection, job_id, dealership_id, sync_type)
+        else:
+            taken = _reopen(connection, own, job_id)
         if taken is not None:
-            return SyncRun(
-                log_id=taken[0],
-                job_id=job_id,
-                dealership_id=dealership_id,
-                run_token=run_token,
-                started_at=taken[1],
-            )
+            return taken
     detail = "other runs of this dealership keep starting at the same moment"
-    raise RetryableError(code="LOCK_CONTENDED", detail=detail, target="PostgreSQL")
+    raise RetryableError(code="LOCK_CONTENDED", detail=detail, target=TARGET)
 
 
 def renew(connection: Connection, run: SyncRun, progress: Counts) -> bool:
@@ -256,27 +283,23 @@ def settle(
         ]
 
 
-def _insert(connection: Connection, names: Mapping[str, Any]) -> tuple[int, datetime] | None:
-    """Add the job's row; None when another run was faster."""
-    try:
-        return connection.execute(_INSERT, names).fetchone()
-    except psycopg.errors.ForeignKeyViolation as error:
-        detail = f"there is no dealership {names['dealership_id']}"
-        raise PermanentError(
-            code="UNKNOWN_DEALERSHIP", detail=detail, target="Forecourt"
-        ) from error
-
-
-def _reopen(
-    connection: Connection, own: Mapping[str, Any], names: Mapping[str, Any]
-) -> tuple[int, datetime] | None:
+def _reopen(connection: Connection, own: Mapping[str, Any], job_id: UUID) -> SyncRun | None:
     """Take the job's own row over; None when another run was faster."""
+    run = SyncRun(
+        log_id=own["id"],
+        job_id=job_id,
+        dealership_id=own["dealership_id"],
+        run_token=uuid4(),
+        started_at=own["started_at"],
+    )
     try:
         with connection.transaction():
-            connection.execute(_TAKE_OVER, {"id": own["id"], **names})
+            connection.execute(
+                _TAKE_OVER, {"id": run.log_id, "run_token": run.run_token, "lease": LEASE}
+            )
     except psycopg.errors.UniqueViolation:
         return None
-    return own["id"], own["started_at"]
+    return run
 
 
 def _refuse(connection: Connection, names: Mapping[str, Any], since: datetime) -> PermanentError:

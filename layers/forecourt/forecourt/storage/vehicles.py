@@ -1,6 +1,6 @@
 """The ``vehicle`` table as the stock sync reads and writes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import batched, chain
@@ -122,30 +122,45 @@ def upsert_all(
     connection: Connection,
     dealership_id: int,
     scope: str,
-    chunk: Sequence[VehicleWrite],
+    chunk: Iterable[VehicleWrite],
     *,
     pipeline: bool,
-) -> list[WriteOutcome]:
-    """Store the chunk; one bad row makes it raise :class:`BadRowError` and store nothing.
+) -> dict[str, WriteOutcome]:
+    """Store the chunk and return what became of each stock number that was written.
 
-    ``pipeline`` sends all statements in one round trip (libpq pipeline mode, design 9); without
-    it each waits for the one before. No stock number may be in the chunk twice.
+    What is missing in the answer was kept as it was. No stock number may be in the chunk twice.
+
+    Parameters
+    ----------
+    pipeline
+        Send statement after statement without waiting (libpq pipeline mode, design 9): the server
+        stores one while `chunk` makes the next. Without it each waits for the one before.
+
+    Raises
+    ------
+    BadRowError
+        A row cannot be stored; nothing of the chunk may be committed.
     """
+    rows = (_row(dealership_id, scope, write) for write in chunk)
+    packs = batched(rows, ROWS_PER_STATEMENT, strict=False)
+    short: list[tuple[Any, ...]] = []
     created: dict[str, bool] = {}
     try:
         with connection.cursor() as cursor:
-            for query, rows in _statements(dealership_id, scope, chunk):
-                if pipeline:
-                    cursor.executemany(query, rows, returning=True)
-                    created.update(row for result in cursor.results() for row in result)
-                else:
-                    for row in rows:
-                        created.update(cursor.execute(query, row))
+            full = _full_packs(packs, short)
+            if pipeline:
+                cursor.executemany(_upsert(ROWS_PER_STATEMENT), full, returning=True)
+                created.update(row for result in cursor.results() for row in result)
+            else:
+                for values in full:
+                    created.update(cursor.execute(_upsert(ROWS_PER_STATEMENT), values))
+            if short:
+                created.update(cursor.execute(_upsert(len(short)), _flat(short)))
     except psycopg.Error as error:
         if _blames_a_row(error):
             raise BadRowError from error
         raise
-    return [_fate(created.get(write.stock_number)) for write in chunk]
+    return {number: _fate(is_new) for number, is_new in created.items()}
 
 
 def upsert_each(
@@ -157,7 +172,7 @@ def upsert_each(
         try:
             with connection.transaction():
                 row = connection.execute(_upsert(1), _row(dealership_id, scope, write)).fetchone()
-            fates.append(_fate(None if row is None else row[1]))
+            fates.append(WriteOutcome.KEPT if row is None else _fate(row[1]))
         except psycopg.Error as error:
             if not _blames_a_row(error):
                 raise
@@ -171,19 +186,19 @@ class BadRowError(Exception):
     """One row of a chunk cannot be stored; which one, PostgreSQL's pipeline does not say."""
 
 
-def _statements(
-    dealership_id: int, scope: str, chunk: Sequence[VehicleWrite]
-) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """Pack the rows into as few kinds of statement as can be, each with its parameters."""
-    packs = [
-        tuple(chain.from_iterable(_row(dealership_id, scope, write) for write in pack))
-        for pack in batched(chunk, ROWS_PER_STATEMENT, strict=False)
-    ]
-    full, rest = divmod(len(chunk), ROWS_PER_STATEMENT)
-    if full:
-        yield _upsert(ROWS_PER_STATEMENT), packs[:full]
-    if rest:
-        yield _upsert(rest), packs[full:]
+def _full_packs(
+    packs: Iterable[tuple[tuple[Any, ...], ...]], short: list[tuple[Any, ...]]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the parameters of full statements; put the rows of the last, short one aside."""
+    for pack in packs:
+        if len(pack) == ROWS_PER_STATEMENT:
+            yield _flat(pack)
+        else:
+            short.extend(pack)
+
+
+def _flat(rows: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple(chain.from_iterable(rows))
 
 
 def _row(dealership_id: int, scope: str, write: VehicleWrite) -> tuple[Any, ...]:
@@ -198,9 +213,7 @@ def _row(dealership_id: int, scope: str, write: VehicleWrite) -> tuple[Any, ...]
     )
 
 
-def _fate(created: bool | None) -> WriteOutcome:
-    if created is None:
-        return WriteOutcome.KEPT
+def _fate(created: bool) -> WriteOutcome:
     return WriteOutcome.CREATED if created else WriteOutcome.UPDATED
 
 

@@ -1,0 +1,72 @@
+"""``make bench``: measure against what others would use and print the ratios, all in one run.
+
+A target that is missed is marked and fails nothing: the machine may be busy.
+"""
+
+import argparse
+import os
+import platform
+from collections.abc import Iterator
+from operator import ge
+
+from benchmarks import imports, lead_delivery, memory
+from benchmarks.server import describe, migrated_server, open_database
+from benchmarks.stock import Contest
+from benchmarks.table import Line, as_markdown, print_table
+from forecourt.leads.calls import SLOTS
+
+PARTS = ("stock", "memory", "delivery", "imports")
+_VENDOR_SECONDS = 0.05
+
+
+def main() -> None:
+    """Measure the parts that are asked for and print one table."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part alone")
+    parser.add_argument("--rounds", type=int, default=11, help="measurements per median")
+    parser.add_argument("--markdown", action="store_true", help="print as the README holds it")
+    asked = parser.parse_args()
+    wanted = asked.only or PARTS
+    with migrated_server() as url, open_database(url) as database:
+        conditions = (
+            f"CPython {platform.python_version()}, {os.cpu_count()} CPUs, {describe(database)};"
+            f" medians of {asked.rounds} runs in turn"
+        )
+        lines = []
+        if "stock" in wanted:
+            contest = Contest(database, url)
+            contest.run(asked.rounds)
+            lines = contest.lines()
+    lines.extend(_others(wanted, asked.rounds))
+    if asked.markdown:
+        print(as_markdown(lines, conditions))
+    else:
+        print_table(lines, conditions)
+
+
+def _others(wanted: tuple[str, ...], rounds: int) -> Iterator[Line]:
+    if "memory" in wanted and (line := memory.measure()) is not None:
+        yield line
+    if "delivery" in wanted:
+        yield from _delivery()
+    if "imports" in wanted:
+        yield imports.measure(rounds)
+
+
+def _delivery() -> Iterator[Line]:
+    bound = SLOTS / _VENDOR_SECONDS
+    for name, module in lead_delivery.VENDORS.items():
+        rate = lead_delivery.measure_deliveries(module, 60, _VENDOR_SECONDS)
+        yield Line(
+            job=f"deliveries per second, 50 ms an answer, {name}",
+            ours=f"{rate:.0f}",
+            other=f"bound {bound:.0f}",
+            figure=100 * rate / bound,
+            unit=" %",
+            target=85,
+            holds=ge,
+        )
+
+
+if __name__ == "__main__":
+    main()
