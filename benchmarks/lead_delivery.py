@@ -170,12 +170,12 @@ def measure_bare_threads(batches: int, latency: float) -> float:
     return SLOTS * batches / seconds
 
 
-def measure_deliveries(module: str, batches: int, latency: float) -> float:
-    """Return deliveries per second to a vendor."""
+def measure(*, batches: int, latency: float, vendor: str = "punctual vendor") -> float:
+    """Return deliveries per second to one of :data:`VENDORS`."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(Path(folder)) as server,
-        vendor_process(module, latency) as vendor,
+        vendor_process(VENDORS[vendor], latency) as address,
     ):
         Schema(lambda: psycopg.connect(server.url), MIGRATIONS).run(SchemaAction.UPGRADE)
         parts = psycopg.conninfo.conninfo_to_dict(server.url)
@@ -188,7 +188,7 @@ def measure_deliveries(module: str, batches: int, latency: float) -> float:
             sslmode="disable",
         )
         client = EasyCarsClient(
-            {Environment.TEST: vendor, Environment.PRODUCTION: vendor},
+            dict.fromkeys(Environment, address),
             transport=WindowedTransport(),
         )
         delivery = LeadDelivery(
@@ -231,8 +231,8 @@ def main() -> None:
         f"one handler of {SLOTS}, answers in {arguments.latency * 1000:.0f} ms, bound {bound:.0f}/s"
     )
     print(f"  {'bare threads, nothing stored':30} {bare:4.0f}/s  {bare / bound:4.0%} of the bound")
-    for name, module in VENDORS.items():
-        rate = measure_deliveries(module, arguments.batches, arguments.latency)
+    for name in VENDORS:
+        rate = measure(batches=arguments.batches, latency=arguments.latency, vendor=name)
         print(
             f"  {f'deliveries, {name}':30} {rate:4.0f}/s  {rate / bound:4.0%} of the bound,"
             f" {rate / bare:4.0%} of bare threads"
