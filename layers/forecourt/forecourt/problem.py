@@ -7,6 +7,14 @@ from typing import Any
 
 PROBLEM_TYPE = "application/problem+json"
 
+_LONGEST_PLACE = 200
+_MOST_ERRORS = 100
+
+
+def shown_place(path: str) -> str:
+    """Return a field's path as an answer shows it: what the caller named at length is cut."""
+    return path if len(path) <= _LONGEST_PLACE else f"{path[:_LONGEST_PLACE]}…"
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -46,7 +54,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem, and it is
     detail
         One sentence for the caller's developer, with the cure and without the caller's data.
     errors
-        The fields that are wrong, all of them.
+        The fields that are wrong; the document names the first hundred.
     headers
         More headers of the answer, e.g. ``Retry-After``.
     """
@@ -77,7 +85,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem, and it is
         }
         if self.errors:
             document["errors"] = [
-                {"field": error.field, "message": error.message} for error in self.errors
+                {"field": shown_place(error.field), "message": error.message}
+                for error in self.errors[:_MOST_ERRORS]
             ]
         if correlation_id:
             document["correlationId"] = correlation_id

@@ -3,16 +3,20 @@
 Python's parser lets the last of two equal keys win, knows ``NaN``, makes infinity
 of ``1e999``, and passes on U+0000 and lone
 surrogates, which PostgreSQL and the vendor refuse much later. Here each is named at once.
+
+The work a body can cause grows no faster than its length: its site key stands in a public page.
 """
 
 import json
 import math
+from collections import Counter
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from forecourt.problem import FieldError, Problem
+from forecourt.problem import FieldError, Problem, shown_place
 
 _DEEPEST = 20
+_MOST_MEMBERS = 200
 
 
 def parse_object(body: bytes) -> tuple[dict[str, Any], list[FieldError]]:
@@ -27,15 +31,18 @@ def parse_object(body: bytes) -> tuple[dict[str, Any], list[FieldError]]:
     Raises
     ------
     Problem
-        400: not UTF-8, not JSON, a number too large, not an object, nested more than 20 deep.
+        400: not UTF-8, not JSON, a number too large, not an object, nested more than 20 deep, more
+        than 200 members in one object.
     """
     doubled: list[str] = []
 
     def to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(pairs) > _MOST_MEMBERS:
+            raise _broken(detail=f"An object may have at most {_MOST_MEMBERS} members.")
         members = dict(pairs)
         if len(members) < len(pairs):
-            names = [name for name, _ in pairs]
-            doubled.extend(sorted({name for name in names if names.count(name) > 1}))
+            counts = Counter(name for name, _ in pairs)
+            doubled.extend(sorted(name for name, count in counts.items() if count > 1))
         return members
 
     try:
@@ -65,7 +72,7 @@ def _unstorable(value: Any, path: str, depth: int) -> list[FieldError]:  # noqa:
     if isinstance(value, dict):
         errors = []
         for name, item in value.items():
-            place = f"{path}.{name}" if path else name
+            place = shown_place(f"{path}.{name}" if path else name)
             message = _complaint(name)
             if message:
                 errors.append(FieldError(place, f"its name {message}"))
