@@ -1,5 +1,7 @@
 """What must not be logged or stored is cut out; what helps stays."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,10 @@ from forecourt.security.redaction import REDACTED, redact, redact_mapping
         ("Phone=%2B61412345678", ["412345678"]),
         ("DETAIL:  Failing row contains (1, John Smith, x).", ["John"]),
         ('invalid input syntax for type integer: "John Smith"', ["John"]),
+        ("DETAIL:  Failing row contains (1, my boss,\nJohn Smith, x).\nCONTEXT: y", ["John"]),
+        ('invalid input syntax for type integer: "my boss\nJohn Smith"', ["John"]),
+        ("mail 'sam@example.org', o'.neil@example.org", ["sam", "neil", "example"]),
+        (f"{'x' * 300}@example.org", ["xxx"]),
     ],
 )
 def test_secrets_and_personal_data_are_cut(text: str, hidden: list[str]) -> None:
@@ -50,6 +56,25 @@ def test_secrets_and_personal_data_are_cut(text: str, hidden: list[str]) -> None
 )
 def test_what_helps_stays(text: str) -> None:
     assert redact(text) == text
+
+
+def test_a_traceback_goes_on_after_what_the_database_quoted() -> None:
+    text = "new row refused\nDETAIL:  (1,\nJohn).\n\nThe above exception was the direct cause of x"
+
+    assert redact(text).endswith("\n\nThe above exception was the direct cause of x")
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["a", "a'", "eyJ-", "eyJ.", "://a:", "04-", "a@", "%40", "a%40", "fk1.1.", "token=", "secret "],
+)
+def test_no_text_takes_long(word: str) -> None:
+    text = word * (20_000 // len(word))
+    began = time.process_time()
+
+    redact(text)
+
+    assert time.process_time() - began < 1.0
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=4, max_size=40))

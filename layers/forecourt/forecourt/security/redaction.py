@@ -23,6 +23,10 @@ _NAMES_OF_SECRETS = (
     r"x-amz-security-token|x-amz-signature|x-amz-credential"
 )
 
+_AFTER_A_MESSAGE = r"\n\n(?:During handling|The above exception)|\Z"
+_IN_ADDRESS = r"[^\s@<>\"'(),;:=&\[\]{}]"
+
+# Each reads a text of n letters in about n steps: a vendor's message or a path may be made to hurt.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # scheme://user:password@host
     (re.compile(r"(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"), REDACTED),
@@ -38,15 +42,27 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1\2\1\3\1{REDACTED}\1",
     ),
-    # what PostgreSQL quotes from the row it refused
-    (re.compile(r"(?m)^(DETAIL|CONTEXT):.*$"), rf"\1: {REDACTED}"),
-    (re.compile(r"(?i)(invalid input (?:syntax|value)[^:\n]*: ).*"), rf"\1{REDACTED}"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), REDACTED),
-    (re.compile(r"\bfk1\.\d+\.[A-Za-z0-9_-]+\.\d+\.[A-Za-z0-9_-]+"), REDACTED),
+    # What PostgreSQL quotes from the row it refused, which may go over several lines; up to where
+    # Python's traceback goes on.
+    (
+        re.compile(rf"(?ms)^(DETAIL|CONTEXT):.*?(?={_AFTER_A_MESSAGE})"),
+        rf"\1: {REDACTED}",
+    ),
     (
         re.compile(
-            r"(?:[^\s@<>\"'(),;:=&\[\]{}]|(?<=\w)'(?=\w))+(?:@|%40)[^\s@<>\"'(),;:=&\[\]{}]+\.[^\s@<>\"'(),;:=&\[\]{}]+"
+            rf"(?is)(invalid input (?:syntax|value)[^:\n]{{0,100}}: ).*?(?={_AFTER_A_MESSAGE})"
+        ),
+        rf"\1{REDACTED}",
+    ),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), REDACTED),
+    (re.compile(r"\bfk1\.\d+\.[A-Za-z0-9_-]+\.\d+\.[A-Za-z0-9_-]+"), REDACTED),
+    # Begun only where a word begins and ended at the first @, or long words would be read again
+    # from each of their letters.
+    (
+        re.compile(
+            rf"(?<!{_IN_ADDRESS})(?:(?<!\w')|(?!\w))"
+            rf"(?:(?!%40){_IN_ADDRESS}|(?<=\w)'(?=\w))++(?:@|%40){_IN_ADDRESS}+\.{_IN_ADDRESS}+"
         ),
         "[e-mail]",
     ),
