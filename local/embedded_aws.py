@@ -156,6 +156,11 @@ class EmbeddedAws:
         """Return the physical names of resources by logical id."""
         return self._deployment.references()
 
+    def environments(self) -> dict[str, dict[str, str]]:
+        """Return every function's variables by logical id, for runs of it beside the stack."""
+        shared = self._sandbox_environment()
+        return {spec.logical_id: {**shared, **spec.environment} for spec in self.functions.specs}
+
     def broken_handlers(self) -> Iterator[tuple[FunctionSpec, Answer]]:
         """Load every handler once; yield each that does not load, with its error."""
         yield from self.functions.check_loading()

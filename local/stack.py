@@ -119,6 +119,7 @@ class Stack:
             "issuer_url": self.issuer.url,
             "data": str(self.data),
             "resources": self._aws.references(),
+            "environments": self._aws.environments(),
         }
 
     def _start(self) -> None:
