@@ -10,6 +10,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
+from forecourt.admin.whole_numbers import LARGEST_DEALERSHIP_ID, whole_number
 from forecourt.problem import FieldError, Problem
 
 
@@ -42,9 +43,8 @@ class Caller:
             403 where they say no known role, or pin no dealership to somebody who needs one.
         """
         role = _ROLES.get(_claim(claims, "usertype").lower())
-        pinned = _claim(claims, "dealershipid")
-        dealership_id = int(pinned) if pinned.isascii() and pinned.isdigit() else None
-        if role is None or (role is not Role.ADMIN and not dealership_id):
+        dealership_id = whole_number(_claim(claims, "dealershipid"), largest=LARGEST_DEALERSHIP_ID)
+        if role is None or (role is not Role.ADMIN and dealership_id is None):
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "unknown-role",

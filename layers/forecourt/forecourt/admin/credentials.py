@@ -12,6 +12,7 @@ from forecourt.admin.access import not_found
 from forecourt.admin.ports import ConnectionProbe, Credentials, Dealerships, Replays, WakeUps
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
+from forecourt.admin.whole_numbers import whole_number
 from forecourt.errors import AuthenticationError, ForecourtError, RetryableError
 from forecourt.security.credential_records import (
     SECRET_FIELDS,
@@ -23,6 +24,7 @@ from forecourt.security.envelope import CredentialSecrets
 from forecourt.validation import wrong_value
 
 _PROBE_SECONDS = 10.0
+_LARGEST_CREDENTIAL_ID = 2**31 - 1
 _NETWORK_CODES = frozenset({"CONNECT_FAILED", "CONNECTION_CUT"})
 
 type _Client = Annotated[SecretStr, Field(min_length=1, max_length=200)]
@@ -214,10 +216,10 @@ class CredentialRoutes:
 
 
 def _credential_id(request: AdminRequest) -> int:
-    text = request.path["credentialId"]
-    if not (text.isascii() and text.isdigit() and len(text) < len(str(2**31))):
+    number = whole_number(request.path["credentialId"], largest=_LARGEST_CREDENTIAL_ID)
+    if number is None:
         raise not_found(what="set of credentials")
-    return int(text)
+    return number
 
 
 def _document(record: CredentialRecord) -> dict[str, Any]:

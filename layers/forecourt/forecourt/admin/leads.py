@@ -9,10 +9,10 @@ from forecourt.admin.documents import to_document
 from forecourt.admin.ports import LeadReports, Replays, Row, WakeUps
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
+from forecourt.admin.whole_numbers import LARGEST_ROW_ID, whole_number
 from forecourt.problem import Problem
 
 _STATES = ("pending", "in_progress", "unconfirmed", "delivered", "failed")
-_LARGEST_ID = 2**63 - 1
 _MOST_DELIVERIES = 100
 _USUAL_DELIVERIES = 50
 
@@ -98,7 +98,7 @@ def _uuid(text: str) -> UUID:
 
 
 def _delivery_id(request: AdminRequest) -> int:
-    text = request.path["deliveryId"]
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LARGEST_ID:
+    number = whole_number(request.path["deliveryId"], largest=LARGEST_ROW_ID)
+    if number is None:
         raise not_found(what="delivery")
-    return int(text)
+    return number

@@ -8,13 +8,13 @@ from pydantic import BaseModel
 
 from forecourt.admin.access import Caller
 from forecourt.admin.audit import Actor
+from forecourt.admin.whole_numbers import LARGEST_DEALERSHIP_ID, whole_number
 from forecourt.http_request import HttpRequest
 from forecourt.problem import FieldError, Problem
 from forecourt.strict_json import parse_object
 from forecourt.validation import validate_fields
 
 MAX_BODY_BYTES = 64 * 1024
-_LARGEST_ID = 2**31 - 1
 _LARGEST_PAGE = 100_000
 _LONGEST_PAGE = 100
 _USUAL_PAGE = 20
@@ -88,9 +88,10 @@ class AdminRequest:
         text = self.query.get(name, "")
         if not text:
             return default
-        if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:19]) <= largest:
+        number = whole_number(text, largest=largest)
+        if number is None:
             raise bad_parameter(name, f"must be a whole number from 1 to {largest}")
-        return int(text)
+        return number
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str | None:
         """Read one of a few words of the query string, without regard to case; None if absent.
@@ -115,7 +116,7 @@ class AdminRequest:
     def _asked_dealership(self) -> int | None:
         if not self.query.get("dealershipId"):
             return None
-        return self.number("dealershipId", default=0, largest=_LARGEST_ID)
+        return self.number("dealershipId", default=0, largest=LARGEST_DEALERSHIP_ID)
 
 
 def bad_parameter(name: str, message: str) -> Problem:

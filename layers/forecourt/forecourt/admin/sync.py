@@ -10,12 +10,12 @@ from forecourt.admin.documents import to_document
 from forecourt.admin.ports import Credentials, Row, SyncReports, SyncStarter
 from forecourt.admin.request import AdminRequest, Page
 from forecourt.admin.router import Reply
+from forecourt.admin.whole_numbers import LARGEST_ROW_ID, whole_number
 from forecourt.problem import Problem
 
 _TYPES = ("Stock", "Lead")
 _STATUSES = ("Success", "Failed", "Warning", "InProgress")
 _VEHICLE_STATUSES = ("active", "sold", "pending", "draft")
-_LARGEST_ID = 2**63 - 1
 _STOCK_SECONDS = 60
 _RECENT = Page(number=1, size=10)
 
@@ -52,10 +52,8 @@ class SyncRoutes:
 
     def show_log(self, request: AdminRequest) -> Reply:
         """Show one log row with error details and (redacted) payloads."""
-        text = request.path["logId"]
-        if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LARGEST_ID:
-            raise not_found(what="sync log")
-        row = self._reports.log(int(text), request.scope)
+        log_id = whole_number(request.path["logId"], largest=LARGEST_ROW_ID)
+        row = None if log_id is None else self._reports.log(log_id, request.scope)
         if row is None:
             raise not_found(what="sync log")
         return Reply(HTTPStatus.OK, to_document(row))

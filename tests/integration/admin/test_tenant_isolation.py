@@ -1,0 +1,212 @@
+"""Nobody who is pinned to one dealership sees, changes or starts anything of another."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from forecourt.storage.postgres import Database
+from tests.support.admin_api import AdminClient, Claims, owner, staff
+
+CREDENTIALS = {
+    "clientId": "c", "clientSecret": "cs", "accountNumber": "EC1", "accountSecret": "as",
+    "environment": "Test",
+}  # fmt: skip
+EASYCARS = "/api/admin/easycars"
+TABLES = (
+    "dealership_easycars_credentials", "dealership_settings", "system_settings", "lead",
+    "lead_delivery", "easycars_sync_logs", "sync_job", "audit_log", "dealership",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class World:
+    """What one dealership has, and the id of another one."""
+
+    victim: int
+    attacker: int
+    ids: dict[str, Any]
+
+
+@pytest.fixture
+def world(admin: AdminClient, dealership: int, database: Database) -> World:
+    attacker = admin("POST", "/api/admin/dealerships", {"name": "Attacker"}).body["id"]
+    path = f"{EASYCARS}/credentials"
+    saved = admin("POST", path, CREDENTIALS, dealershipId=dealership).body
+    connection = database.connection()
+    job_id, lead_id = uuid4(), uuid4()
+    row: tuple[Any, ...] = connection.execute(
+        "INSERT INTO lead (dealership_id, external_id, name, email, phone, message)"
+        " VALUES (%s, %s, 'planted-name', 'p@example.org', '04', 'planted-message') RETURNING id",
+        (dealership, lead_id),
+    ).fetchone() or (0,)
+    (delivery_id,) = connection.execute(
+        "INSERT INTO lead_delivery (lead_id, dealership_id, target, state, next_attempt_at,"
+        " last_error) VALUES (%s, %s, 'EasyCars', 'failed', NULL, 'planted-error') RETURNING id",
+        (row[0], dealership),
+    ).fetchone() or (0,)
+    connection.execute(
+        "INSERT INTO sync_job (id, sync_type, trigger, planned) VALUES (%s, 'stock', 'manual', 1)",
+        (job_id,),
+    )
+    (log_id,) = connection.execute(
+        "INSERT INTO easycars_sync_logs (dealership_id, sync_type, sync_direction, status, job_id,"
+        " error_message, error_details)"
+        " VALUES (%s, 'Stock', 'Inbound', 'Failed', %s, 'planted-error', %s) RETURNING id",
+        (dealership, job_id, Jsonb({"failed": "planted-detail"})),
+    ).fetchone() or (0,)
+    connection.execute(
+        "INSERT INTO vehicle (dealership_id, make, model, year, price, mileage, condition, status,"
+        " title) VALUES (%s, 'planted-make', 'x', 2020, 1, 1, 'used', 'active', 'x')",
+        (dealership,),
+    )
+    ids = {
+        "credential": saved["id"],
+        "delivery": delivery_id,
+        "job": job_id,
+        "lead": lead_id,
+        "log": log_id,
+    }
+    return World(victim=dealership, attacker=attacker, ids=ids)
+
+
+READS = [
+    f"{EASYCARS}/credentials",
+    f"{EASYCARS}/sync/status",
+    f"{EASYCARS}/sync/logs",
+    f"{EASYCARS}/sync/logs/{{log}}",
+    f"{EASYCARS}/sync/jobs/{{job}}",
+    "/api/admin/leads",
+    "/api/admin/leads/{lead}",
+    "/api/admin/deliveries",
+    "/api/admin/deliveries/{delivery}",
+    "/api/admin/vehicles",
+    "/api/admin/dealerships",
+    "/api/admin/settings",
+]
+WRITES = [
+    ("POST", f"{EASYCARS}/credentials", CREDENTIALS),
+    ("POST", f"{EASYCARS}/credentials/test-connection", CREDENTIALS),
+    ("PUT", f"{EASYCARS}/credentials/{{credential}}", {"isActive": False}),
+    ("DELETE", f"{EASYCARS}/credentials/{{credential}}", None),
+    ("POST", f"{EASYCARS}/sync/stock", None),
+    ("POST", "/api/admin/deliveries/{delivery}/retry", None),
+    ("PUT", "/api/admin/settings", {"autoSyncEnabled": False}),
+]
+
+
+def rows(database: Database) -> dict[str, str]:
+    connection = database.connection()
+    return {
+        table: str(connection.execute(f"SELECT t::text FROM {table} t ORDER BY 1").fetchall())  # noqa: S608
+        for table in TABLES
+    }
+
+
+def claims_of(role: str, dealership_id: int) -> Claims:
+    return owner(dealership_id) if role == "owner" else staff(dealership_id)
+
+
+@pytest.mark.parametrize("role", ["owner", "staff"])
+def test_reading_shows_nothing_of_another_dealership(
+    admin: AdminClient, world: World, role: str
+) -> None:
+    claims = claims_of(role, world.attacker)
+    for template in READS:
+        path = template.format(**world.ids)
+        own = admin("GET", path, claims=claims)
+        asked = admin("GET", path, claims=claims, dealershipId=world.victim)
+
+        assert own.status == (404 if path != template or "credentials" in path else 200), path
+        assert asked.status == 404, path
+        for answer in (own.body, asked.body):
+            assert "planted" not in str(answer), path
+            assert "O'Brien" not in str(answer), path
+
+
+@pytest.mark.parametrize("role", ["owner", "staff"])
+@pytest.mark.parametrize("names_the_victim", [True, False])
+def test_writing_changes_nothing_of_another_dealership(
+    admin: AdminClient, world: World, database: Database, role: str, *, names_the_victim: bool
+) -> None:
+    before = rows(database)
+    query = {"dealershipId": world.victim} if names_the_victim else {}
+    for method, template, body in WRITES:
+        own_route = "{" not in template
+        if own_route and not names_the_victim and role == "owner":
+            continue  # that is the caller's own dealership
+        answer = admin(
+            method,
+            template.format(**world.ids),
+            body,
+            claims=claims_of(role, world.attacker),
+            **query,
+        )
+
+        assert answer.status == (404 if role == "owner" else 403), template
+
+    assert rows(database) == before
+
+
+@pytest.mark.parametrize(("method", "path", "body"), WRITES)
+def test_staff_write_nothing_at_home_either(
+    admin: AdminClient, world: World, database: Database, method: str, path: str, body: object
+) -> None:
+    before = rows(database)
+
+    answer = admin(method, path.format(**world.ids), body, claims=staff(world.victim))
+
+    assert answer.status == 403
+    assert rows(database) == before
+
+
+@pytest.mark.parametrize("role", ["owner", "staff"])
+def test_only_administrators_add_dealerships_or_change_the_system(
+    admin: AdminClient, world: World, database: Database, role: str
+) -> None:
+    claims = claims_of(role, world.attacker)
+    before = rows(database)
+
+    added = admin("POST", "/api/admin/dealerships", {"name": "Mine"}, claims=claims)
+    changed = admin("PUT", "/api/admin/settings", {"syncEnabled": False}, claims=claims)
+
+    assert added.status == 403
+    assert changed.status in {403, 422}
+    assert rows(database) == before
+
+
+ABUSED_NUMBERS = ["0" * 18 + "1" + "9" * 8, "0" * 20 + "1" + "9" * 5000, "9" * 30, "1.0", "-1", "²"]
+
+
+@pytest.mark.parametrize("number", ABUSED_NUMBERS)
+def test_no_number_of_an_address_goes_past_its_limit(admin: AdminClient, number: str) -> None:
+    for name in ("page", "pageSize", "dealershipId"):
+        query: dict[str, Any] = {name: number}
+        assert admin("GET", "/api/admin/leads", **query).status == 400, name
+    for path in ("/api/admin/deliveries", f"{EASYCARS}/sync/logs"):
+        assert admin("GET", f"{path}/{number}").status == 404, path
+    path = f"{EASYCARS}/credentials/{number}"
+    assert admin("DELETE", path, dealershipId=1).status == 404
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"usertype": "DealershipOwner", "dealershipid": "2147483648"},
+        {"usertype": "DealershipOwner", "dealershipid": "9" * 5000},
+        {"usertype": "DealershipOwner", "dealershipid": "[1]"},
+        {"usertype": "DealershipOwner", "dealershipid": ["1"]},
+        {"usertype": "DealershipOwner", "dealershipid": 1.0},
+        {"usertype": "DealershipOwner", "dealershipid": True},
+        {"usertype": "DealershipOwner", "dealershipid": "-1"},
+        {"usertype": "DealershipOwner", "dealershipid": "٣"},
+        {"usertype": "[Admin]"},
+        {"usertype": ["Admin"]},
+        {"usertype": "Admin DealershipOwner"},
+        {"dealershipid": "1"},
+    ],
+)
+def test_claims_of_another_shape_are_nobodys(admin: AdminClient, claims: Any) -> None:
+    assert admin("GET", "/api/admin/leads", claims={"sub": "x"} | claims).status == 403
