@@ -90,7 +90,7 @@ class EasyCarsLeadSink:
                 ) from error
             raise
         number = answer.lead_number or push.lead_number
-        if number is None or len(number) > _LEAD_NUMBER_LIMIT:
+        if number is None or len(number) > _LEAD_NUMBER_LIMIT or not number.isprintable():
             raise OutcomeUnknownError(
                 code="UNUSABLE_LEAD_NUMBER",
                 detail="CreateLead: accepted, with a LeadNumber no later call could carry.",

@@ -15,7 +15,7 @@ _MAX_CONNECTIONS = 20
 _IDLE_SECONDS = 5.0
 
 
-class _DeadlineStream(httpcore.NetworkStream):
+class DeadlineStream(httpcore.NetworkStream):
     """A socket whose every operation ends with the request's deadline.
 
     httpx's own time-outs start anew with every byte, so a server that drips its headers could
@@ -26,18 +26,21 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what has come; ReadTimeout when the deadline has passed."""
         left = clip(timeout)
         if left == 0.0:
             raise httpcore.ReadTimeout
         return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write all of `buffer`; WriteTimeout when the deadline has passed."""
         left = clip(timeout)
         if left == 0.0:
             raise httpcore.WriteTimeout
         self._stream.write(buffer, left)
 
     def close(self) -> None:
+        """Close the socket."""
         self._stream.close()
 
     def start_tls(
@@ -46,16 +49,23 @@ class _DeadlineStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
+        """Shake hands; ConnectTimeout when the deadline has passed."""
         left = clip(timeout)
         if left == 0.0:
             raise httpcore.ConnectTimeout
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
+        return self._like_this(self._stream.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> object:
+        """Tell about the socket."""
         return self._stream.get_extra_info(info)
 
+    def _like_this(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
+        return DeadlineStream(stream)
 
-class _DeadlineBackend(httpcore.NetworkBackend):
+
+class DeadlineBackend(httpcore.NetworkBackend):
+    """Opens such sockets."""
+
     def __init__(self) -> None:
         self._sockets = httpcore.SyncBackend()
 
@@ -67,11 +77,12 @@ class _DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        """Connect; ConnectTimeout when the deadline has passed."""
         left = clip(timeout)
         if left == 0.0:
             raise httpcore.ConnectTimeout
         stream = self._sockets.connect_tcp(host, port, left, local_address, socket_options)
-        return _DeadlineStream(stream)
+        return DeadlineStream(stream)
 
 
 class DeadlineTransport(httpx.HTTPTransport):
@@ -82,7 +93,12 @@ class DeadlineTransport(httpx.HTTPTransport):
     network gave up long ago, and not know whether it arrived.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        sockets: httpcore.NetworkBackend | None = None,
+    ) -> None:
         context = httpx.create_ssl_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         super().__init__(verify=context, trust_env=False)
@@ -91,7 +107,7 @@ class DeadlineTransport(httpx.HTTPTransport):
             max_connections=_MAX_CONNECTIONS,
             max_keepalive_connections=_MAX_CONNECTIONS,
             keepalive_expiry=_IDLE_SECONDS,
-            network_backend=_DeadlineBackend(),
+            network_backend=DeadlineBackend() if sockets is None else sockets,
         )
         self._clock = clock
         self._lock = threading.Lock()

@@ -2,7 +2,8 @@
 
 An operation that creates or changes something is never *retryable* once it was sent and the
 answer does not say that nothing happened: it is *unknown* (design 5.1.4). Known not done are a
-connect failure, HTTP 429, Code 1 with HTTP 401 and 403, Code 7, and other HTTP 4xx.
+connect failure, HTTP 429, Code 1 with HTTP 401 and 403, Code 7, and other HTTP 4xx, where no other
+Code in their body contradicts.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from forecourt.errors import (
 )
 
 _TARGET = "EasyCars"
+_CODES_OF_REFUSALS = frozenset({None, ResponseCode.AUTHENTICATION_FAIL, ResponseCode.FAILED})
 _LONGEST_MESSAGE = 300
 _MOST_TO_REDACT = 10_000
 _MEGABYTE = 1_000_000
@@ -112,6 +114,8 @@ class Judge:
             raise self._without_answer(outcome)
         status = outcome.status
         by_status = f"HTTP status {status}"
+        if self._operation.changes and _is_client_error(status):
+            self._doubt(status, self._operation.read(outcome.body))
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise self._refused_credentials(by_status)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -163,18 +167,22 @@ class Judge:
         return read_text(payload) is not None
 
     def _raise_for_client_error(self, status: int, envelope: Envelope | None) -> Never:
-        """Refuse an HTTP 4xx, unless its Code says that something else happened."""
+        """Refuse an HTTP 4xx; a read's may turn out to be worth another try."""
         reason, detail = http_reason(status), f"HTTP status {status}"
         code = None if envelope is None else envelope.code
         if envelope is not None and code is not None:
             detail = f"{detail}, {self._said(envelope)}"
             if code == ResponseCode.AUTHENTICATION_FAIL:
                 raise self._refused_credentials(detail)
-            if code != ResponseCode.FAILED and self._operation.changes:
-                raise self._error(OutcomeUnknownError, reason, detail)
             if code == ResponseCode.SYSTEM_ERROR:
                 raise self._error(RetryableError, Reason.VENDOR_SYSTEM_ERROR, detail)
         raise self._error(PermanentError, reason, detail)
+
+    def _doubt(self, status: int, envelope: Envelope | None) -> None:
+        """Doubt an HTTP 4xx whose Code says that something else happened than a refusal."""
+        if envelope is not None and envelope.code not in _CODES_OF_REFUSALS:
+            detail = f"HTTP status {status}, {self._said(envelope)}"
+            raise self._error(OutcomeUnknownError, http_reason(status), detail)
 
     def _without_answer(self, outcome: NoAnswer) -> ForecourtError:
         if not outcome.was_sent:
@@ -205,3 +213,7 @@ class Judge:
             return f"Code {envelope.code}"
         message = self._redact(envelope.message[:_MOST_TO_REDACT])
         return f"Code {envelope.code}: {message[:_LONGEST_MESSAGE]}"
+
+
+def _is_client_error(status: int) -> bool:
+    return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
