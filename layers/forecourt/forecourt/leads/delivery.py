@@ -8,12 +8,12 @@ lease has run out, because the somebody may have died.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from math import ceil
 from typing import Protocol
 
-from forecourt.errors import PermanentError, RetryableError, SkippableError
+from forecourt.errors import RetryableError, SkippableError
 from forecourt.leads.accounts import Account, Accounts, CredentialVault
 from forecourt.leads.batch import Batch
 from forecourt.leads.calls import Call, VendorCalls
@@ -27,11 +27,12 @@ from forecourt.leads.ledger import (
     Report,
 )
 from forecourt.leads.message import QueuedMessage
-from forecourt.leads.outcome import DeliveryState, Outcome, failed, nothing_to_do
+from forecourt.leads.outcome import DeliveryState, Outcome
+from forecourt.leads.preparation import prepare_push
 from forecourt.leads.reception import Intake, Reception
 from forecourt.leads.recording import Alerts, Recorder
 from forecourt.leads.retry import RetryPolicy
-from forecourt.leads.sink import LeadSink, Operation, Push
+from forecourt.leads.sink import LeadSink, Operation
 from forecourt.leads.steps import OnStep, Step, unwatched
 from forecourt.leads.wake_ups import LONGEST_DELAY_SECONDS, LeadQueue, WakeUp
 from forecourt.logs import get_logger
@@ -41,8 +42,8 @@ _log = get_logger("lead_delivery")
 _RESERVE_SECONDS = 12.0
 """Kept back from the vendor's time, to record what became of the calls."""
 
-_LEAST_SECONDS = 20.0
-"""With less time than this left nothing is claimed."""
+_LEAST_SECONDS = 10.0 + 30.0 + _RESERVE_SECONDS
+"""With less time than this left nothing is claimed: a token, an answer, and what is kept back."""
 
 _AFTER_LEASE_SECONDS = 2.0
 
@@ -172,20 +173,19 @@ class LeadDelivery:
         due = self._sort(batch, self._look(batch, intake))
         if not due or seconds_left() < _LEAST_SECONDS:
             return
-        claimed_at = self._clock()
         admission = self._gate.admit(due)
         for view in admission.parked:
             batch.settle_lead(view.external_id)
         self._wake_later(batch, admission.waiting)
+        if seconds_left() < _LEAST_SECONDS:  # reading credentials can take long
+            return
+        claimed_at = self._clock()
         claims = self._claim(batch, admission, worker)
         self._on_step(Step.CLAIMED)
         made: list[Report] = []
         calls = self._prepare_all(batch, claims, claimed_at, made)
         with closing(self._calls.make(calls, seconds_left() - _RESERVE_SECONDS)) as arrivals:
-            for arrived in arrivals:
-                self._report(batch, [*made, *arrived])
-                made.clear()
-        self._report(batch, made)
+            self._report_arrivals(batch, arrivals, made)
 
     def _look(self, batch: Batch, intake: Intake) -> list[DeliveryView]:
         """Read where the leads' deliveries stand, once expired leases are freed."""
@@ -252,7 +252,7 @@ class LeadDelivery:
         """Make calls out of claims, one when it is asked for; `made` gets what needs no call."""
         updates: list[Call] = []
         for claim, account in claims:
-            prepared = self._prepare(claim, account)
+            prepared = prepare_push(self._sink, self._policy, claim, account)
             if isinstance(prepared, Outcome):
                 made.append(Report(claim=claim, outcome=prepared, account=account))
                 continue
@@ -263,24 +263,6 @@ class LeadDelivery:
                 yield call
         yield from self._remember_what_is_overwritten(batch, updates)
 
-    def _prepare(self, claim: Claim, account: Account) -> Push | Outcome:
-        """Make what is to be sent out of a claim, or say why nothing is."""
-        try:
-            if (
-                claim.operation is Operation.UPDATE
-                and claim.remote_scope is not None
-                and claim.remote_scope != account.credentials.account_scope
-            ):
-                raise _scope_changed()
-            push = self._sink.prepare(claim.lead, claim.delivered_fields)
-        except PermanentError as error:
-            return failed(
-                error, operation=claim.operation, attempts=claim.attempts, policy=self._policy
-            )
-        if push.operation is Operation.UPDATE and not push.fields:
-            return nothing_to_do(push)
-        return push
-
     def _remember_what_is_overwritten(self, batch: Batch, updates: list[Call]) -> list[Call]:
         """Before updates are sent, strike the fields they set off the last confirmed state.
 
@@ -288,16 +270,36 @@ class LeadDelivery:
         """
         if not updates:
             return []
-        held = self._ledger.forget_fields(
-            {
-                call.claim.delivery_id: (call.claim.lease_token, tuple(call.push.fields))
-                for call in updates
-            }
-        )
+        fields = {
+            call.claim.delivery_id: (call.claim.lease_token, tuple(call.push.fields))
+            for call in updates
+        }
+        try:
+            held = self._ledger.forget_fields(fields)
+        except RetryableError as error:  # creates are under way, whose outcomes must be recorded
+            self._interrupted(error)
+            return []
         for call in updates:
             if call.claim.delivery_id not in held:
                 batch.give_back(call.claim.lead.external_id, LEASE_SECONDS)
         return [call for call in updates if call.claim.delivery_id in held]
+
+    def _report_arrivals(
+        self, batch: Batch, arrivals: Iterable[Sequence[Report]], made: list[Report]
+    ) -> None:
+        """Record outcomes as they arrive; what the ledger did not take, once more at the end."""
+        is_away = False
+        for arrived in arrivals:
+            made.extend(arrived)
+            if is_away:
+                continue
+            try:
+                self._report(batch, made)
+            except RetryableError:
+                is_away = True
+            else:
+                made.clear()
+        self._report(batch, made)
 
     def _report(self, batch: Batch, reports: Sequence[Report]) -> None:
         """Record outcomes, then see to each delivery's message."""
@@ -356,12 +358,3 @@ def _has_expired(view: DeliveryView) -> bool:
 def _delay(seconds: float) -> int:
     """Round up, so that a wake-up is never early, to at most what the queue can delay."""
     return min(max(ceil(seconds), 0), LONGEST_DELAY_SECONDS)
-
-
-def _scope_changed() -> PermanentError:
-    return PermanentError(
-        code="SCOPE_CHANGED",
-        detail="The lead is in another EasyCars account than the one the credentials are for now. "
-        "Send it again to the new account, or save the former credentials.",
-        target="EasyCars",
-    )

@@ -88,7 +88,11 @@ class Gate:
 
     def _park_unconnected(self, views: list[DeliveryView], admission: Admission) -> None:
         detail = "The dealership has no active EasyCars credentials. Save them to send the lead."
-        self._park(views, NO_CONNECTION, detail, admission)
+        names = [view.delivery_id for view in views]
+        self._ledger.fail(names, NO_CONNECTION, detail)
+        # Credentials saved since we looked have released only what was parked by then.
+        back = self._ledger.unpark_connected(names)
+        admission.parked.extend(view for view in views if view.delivery_id not in back)
 
     def _park(
         self, views: list[DeliveryView], code: str, detail: str, admission: Admission

@@ -145,11 +145,18 @@ class DeliveryLedger(Protocol):
         ...
 
     def record(self, reports: Sequence[Report]) -> Sequence[Recorded]:
-        """Write outcomes down. Doing it twice is the same as doing it once."""
+        """Write outcomes down. Doing it twice is the same as doing it once.
+
+        What cannot be written is left out of the answer.
+        """
         ...
 
     def fail(self, delivery_ids: Collection[int], code: str, detail: str) -> None:
         """Park pending deliveries for a person without a try."""
+        ...
+
+    def unpark_connected(self, delivery_ids: Collection[int]) -> Collection[int]:
+        """Make due again what is parked for want of credentials that are there after all."""
         ...
 
     def postpone_to_hold(self, delivery_ids: Collection[int]) -> None:

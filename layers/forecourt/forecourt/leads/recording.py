@@ -76,11 +76,14 @@ class Recorder:
         self._on_step(Step.RECORDED)
         by_delivery = {row.delivery_id: row for row in recorded}
         for report in reports:
+            if report.claim.delivery_id not in by_delivery:
+                _log.critical("Outcome could not be recorded", **_facts(report))
+                continue
             if report.outcome.kind is not OutcomeKind.DELIVERED:
                 _log.warning("Delivery did not succeed", **_facts(report))
             self._count(_METRIC_OF[report.outcome.kind])
-            row = by_delivery.get(report.claim.delivery_id)
-            if row is not None and row.duplicate_of is not None:
+            row = by_delivery[report.claim.delivery_id]
+            if row.duplicate_of is not None:
                 self._tell_of_duplicate(report, row.duplicate_of)
         self._release(reports, by_delivery)
         return recorded
@@ -130,8 +133,13 @@ class Recorder:
         }
         for dealership_id in sorted(proven):
             _log.info("Credentials work again, hold ended", dealership_id=dealership_id)
+            try:
+                released = self._ledger.release_held(dealership_id)
+            except RetryableError as error:  # the next success ends the hold
+                _log.error("The hold could not be ended", code=error.code)
+                continue
             # The rest have wake-ups of their own on the way, due within a quarter of an hour.
-            self._queue.send_wake_ups(self._ledger.release_held(dealership_id)[:_WOKEN_AT_ONCE])
+            self._queue.send_wake_ups(released[:_WOKEN_AT_ONCE])
 
     def _tell_of_duplicate(self, report: Report, first: str) -> None:
         receipt = report.outcome.receipt

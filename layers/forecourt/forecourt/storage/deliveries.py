@@ -112,6 +112,15 @@ SET state = 'failed', next_attempt_at = NULL, last_error_code = %(code)s,
 WHERE id = ANY(%(ids)s) AND state = 'pending'
 """
 
+_UNPARK = """
+UPDATE lead_delivery d
+SET state = 'pending', next_attempt_at = now(), updated_at = now()
+FROM dealership_easycars_credentials c
+WHERE d.id = ANY(%(ids)s) AND d.state = 'failed' AND d.last_error_code = 'NO_CONNECTION'
+  AND c.dealership_id = d.dealership_id AND c.is_active
+RETURNING d.id
+"""
+
 _RELEASE = """
 UPDATE lead_delivery d
 SET state = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
@@ -197,6 +206,12 @@ def fail_deliveries(
     database.connection().execute(
         _FAIL, {"ids": list(delivery_ids), "code": code, "detail": detail}
     )
+
+
+def unpark_connected(database: Database, delivery_ids: Collection[int]) -> Collection[int]:
+    """Make due what is parked as unconnected though active credentials are there; says which."""
+    rows = database.connection().execute(_UNPARK, {"ids": list(delivery_ids)})
+    return {delivery_id for (delivery_id,) in rows}
 
 
 def release_delivery(

@@ -10,16 +10,22 @@ from psycopg.types.json import Jsonb
 from forecourt.leads.ledger import Recorded, Report
 from forecourt.leads.outcome import DeliveryState, OutcomeKind
 from forecourt.leads.sink import Operation
+from forecourt.logs import get_logger
 from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Database
 
+_log = get_logger("lead_delivery")
+
 _LONGEST_DETAIL = 1000
+_CUSTOMER_NO_LIMIT = 100
+"""Of the column; the vendor's own is 20, and half a number would be another one."""
 
 # One statement, because each commit and each round trip costs as much as the rest of a delivery.
 #
 # numbered  a returned LeadNumber is always recorded; if the lead has another one, the first stays
 # kept      the row itself, if its lease still stands. A worker whose lease ran out may still say
-#           that an unconfirmed create did succeed. An edit made meanwhile is due at once.
+#           that an unconfirmed create did succeed. An edit made meanwhile is due at once, and so
+#           is a refused lead when the hold has ended since: other credentials have been saved.
 # closed    the attempt, once; so doing all this again adds nothing
 # frontier  numbers are zero-padded text: the longer without its zeros is the higher
 _RECORD = f"""
@@ -56,6 +62,10 @@ WITH {RELAXED}, o AS MATERIALIZED (
             WHEN o.burns THEN d.attempts
             ELSE greatest(d.attempts - 1, 0) END,
         next_attempt_at = CASE
+            WHEN o.kind = 'auth' AND NOT EXISTS (
+                SELECT FROM dealership_easycars_credentials c
+                WHERE c.dealership_id = d.dealership_id AND c.hold_reason IS NOT NULL)
+            THEN now()
             WHEN o.state IN ('pending', 'unconfirmed') THEN now() + make_interval(secs => o.wait)
             WHEN o.state = 'delivered' AND d.wanted_version > o.sent_version THEN now() END,
         lease_token = NULL,
@@ -127,24 +137,34 @@ LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = d.dealership_id
 def record_outcomes(database: Database, reports: Sequence[Report]) -> Sequence[Recorded]:
     """Write down what became of claims; doing it twice is the same as doing it once.
 
-    Deliveries that no longer exist are left out.
+    Deliveries that no longer exist are left out, and outcomes the tables refuse.
     """
-    outcomes = Jsonb(
-        [_row(report) for report in sorted(reports, key=lambda report: report.account.stamp)]
-    )
+    rows = [_row(report) for report in sorted(reports, key=lambda report: report.account.stamp)]
     try:
-        return _record(database, outcomes)
-    except psycopg.IntegrityError:
-        # The credentials or the dealership were deleted between our look and the check of the
-        # foreign key. A second look no longer sees them.
-        return _record(database, outcomes)
+        return _record(database, rows)
+    except (psycopg.DataError, psycopg.IntegrityError):
+        # One value is no value of its column and must not sink the others; or the credentials or
+        # the dealership were deleted before the check of the foreign key, and are not seen again.
+        return [recorded for row in rows for recorded in _record_alone(database, row)]
 
 
-def _record(database: Database, outcomes: Jsonb) -> Sequence[Recorded]:
+def _record_alone(database: Database, row: Mapping[str, Any]) -> Sequence[Recorded]:
+    try:
+        return _record(database, [row])
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        _log.error(
+            "The database refuses an outcome",
+            delivery_id=row["delivery_id"],
+            sqlstate=error.sqlstate,
+        )
+        return []
+
+
+def _record(database: Database, rows: Sequence[Mapping[str, Any]]) -> Sequence[Recorded]:
     cursor = database.connection().cursor(row_factory=dict_row)
     return [
         Recorded(**row | {"state": DeliveryState(row["state"])})
-        for row in cursor.execute(_RECORD, {"outcomes": outcomes})
+        for row in cursor.execute(_RECORD, {"outcomes": Jsonb(rows)})
     ]
 
 
@@ -154,6 +174,7 @@ def _row(report: Report) -> Mapping[str, Any]:
     receipt, push = outcome.receipt, outcome.push
     delivered = outcome.kind is OutcomeKind.DELIVERED
     created = delivered and claim.operation is Operation.CREATE
+    customer_no = _storable(receipt.customer_no) if receipt else None
     return {
         "delivery_id": claim.delivery_id,
         "attempt_id": claim.attempt_id,
@@ -170,7 +191,7 @@ def _row(report: Report) -> Mapping[str, Any]:
         "detail": _storable(outcome.detail),
         "latency_ms": outcome.latency_ms,
         "lead_number": receipt.lead_number if receipt else None,
-        "customer_no": receipt.customer_no if receipt else None,
+        "customer_no": None if len(customer_no or "") > _CUSTOMER_NO_LIMIT else customer_no,
         "confirmed": outcome.confirmed,
         "account_scope": credentials.account_scope,
         "credential_id": credentials.credential_id,
@@ -181,7 +202,7 @@ def _row(report: Report) -> Mapping[str, Any]:
         "payload": push.loggable if push else None,
         "response": {
             "leadNumber": receipt.lead_number,
-            "customerNo": receipt.customer_no,
+            "customerNo": customer_no,
             "latencyMs": outcome.latency_ms,
         }
         if receipt
@@ -200,4 +221,7 @@ def _sync_status(report: Report) -> str:
 
 
 def _storable(text: str | None) -> str | None:
-    return None if text is None else text[:_LONGEST_DETAIL].replace("\0", "")
+    """Cut a text to a sensible length and leave out what PostgreSQL does not take as text."""
+    if text is None:
+        return None
+    return text[:_LONGEST_DETAIL].replace("\0", "").encode(errors="replace").decode()

@@ -64,10 +64,9 @@ SET state = 'pending', next_attempt_at = now(), updated_at = now(),
     attempts = CASE d.state WHEN 'failed' THEN 0 ELSE d.attempts END
 FROM lead l
 WHERE d.dealership_id = %(dealership_id)s AND d.target = 'EasyCars' AND l.id = d.lead_id
-  AND ((d.state = 'pending'
-        AND d.last_error_code IN ('AUTHENTICATION_FAILED', 'CREDENTIALS_ON_HOLD'))
-    OR (%(parked_too)s AND d.state = 'failed' AND d.last_error_code IN
-        ('NO_CONNECTION', 'CREDENTIALS_UNREADABLE', 'INVALID_CREDENTIALS')))
+  AND (d.state = 'pending' OR (%(parked_too)s AND d.state = 'failed'))
+  AND d.last_error_code IN ('AUTHENTICATION_FAILED', 'INVALID_CREDENTIALS', 'CREDENTIALS_ON_HOLD',
+                            'NO_CONNECTION', 'CREDENTIALS_UNREADABLE')
 RETURNING d.id, l.external_id, d.dealership_id
 """
 
@@ -114,6 +113,8 @@ def release_held(database: Database, dealership_id: int) -> Sequence[WakeUp]:
 
 def release_after_save(database: Database, dealership_id: int) -> Sequence[WakeUp]:
     """Make due whatever waited or was parked for want of working credentials, once some are saved.
+
+    Doing it again wakes again what has not been tried since.
 
     Returns
     -------

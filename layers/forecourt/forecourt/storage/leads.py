@@ -68,16 +68,10 @@ WITH {RELAXED}, incoming AS (
     RETURNING id, external_id, dealership_id, spam
 ), born AS (
     INSERT INTO lead_delivery (
-        lead_id, dealership_id, target, state, next_attempt_at, last_error_code, last_error)
-    SELECT s.id, s.dealership_id, 'EasyCars',
-           CASE WHEN c.id IS NULL THEN 'failed' ELSE 'pending' END,
-           CASE WHEN c.id IS NULL THEN NULL ELSE now() END,
-           CASE WHEN c.id IS NULL THEN 'NO_CONNECTION' END,
-           CASE WHEN c.id IS NULL THEN %(no_connection)s END
-    FROM stored s
-    LEFT JOIN dealership_easycars_credentials c
-        ON c.dealership_id = s.dealership_id AND c.is_active
-    WHERE NOT s.spam
+        lead_id, dealership_id, target, state, next_attempt_at)
+    SELECT id, dealership_id, 'EasyCars', 'pending', now()
+    FROM stored
+    WHERE NOT spam
     RETURNING id, lead_id, state
 )
 SELECT i.external_id, i.dealership_id, k.external_id IS NOT NULL AS is_known,
@@ -93,10 +87,6 @@ LEFT JOIN stored s ON s.external_id = i.external_id
 LEFT JOIN born b ON b.lead_id = s.id
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = i.dealership_id AND c.is_active
 """  # noqa: S608 - the interpolated part is a constant
-
-NO_CONNECTION_DETAIL = (
-    "The dealership has no active EasyCars credentials. Save them to send the lead."
-)
 
 LEAD_COLUMNS = """
     l.id AS lead_id, l.external_id, l.dealership_id, l.name, l.email, l.phone, l.message,
@@ -148,10 +138,7 @@ def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> Accepted:
     cursor = connection.cursor(row_factory=dict_row)
     rows = cursor.execute(
         _ACCEPT,
-        {
-            "leads": Jsonb([_row(lead) for lead in leads]),
-            "no_connection": NO_CONNECTION_DETAIL,
-        },
+        {"leads": Jsonb([_row(lead) for lead in leads])},
     ).fetchall()
     return Accepted(
         new={row["external_id"]: _view(row) for row in rows if row["is_new"]},

@@ -58,6 +58,10 @@ class PostgresLedger:
         """Park pending deliveries."""
         deliveries.fail_deliveries(self._database, delivery_ids, code, detail)
 
+    def unpark_connected(self, delivery_ids: Collection[int]) -> Collection[int]:
+        """Make due again what is parked though its dealership has credentials."""
+        return deliveries.unpark_connected(self._database, delivery_ids)
+
     def postpone_to_hold(self, delivery_ids: Collection[int]) -> None:
         """Let pending deliveries wait for the end of a hold."""
         holds.postpone_to_hold(self._database, delivery_ids)
