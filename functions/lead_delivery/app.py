@@ -10,6 +10,7 @@ from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.sns import SnsAlerts
 from forecourt.aws.sqs import SqsLeadQueue
 from forecourt.aws.sqs_event import failures_of, messages_of
+from forecourt.defects import only_redacted_errors
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.easycars.write_window import WindowedTransport
@@ -72,4 +73,5 @@ def deliver(worker: LeadDelivery, event: dict[str, Any], context: LambdaContext)
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one batch with the messages that must come back."""
-    return deliver(delivery(), event, context)
+    with only_redacted_errors("lead_delivery"):
+        return deliver(delivery(), event, context)

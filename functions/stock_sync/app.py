@@ -7,6 +7,7 @@ from uuid import UUID
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from forecourt.aws.kms import KmsDataKeys
+from forecourt.defects import only_redacted_errors
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.stock_reading import EasyCarsStockReading
 from forecourt.settings import StockSyncSettings
@@ -40,7 +41,7 @@ def sync() -> StockSync:
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one Map item with its counts, or fail with exactly one of three error classes."""
-    with only_state_machine_errors():
+    with only_state_machine_errors(), only_redacted_errors("stock_sync"):
         result = sync().run(
             UUID(event["jobId"]),
             int(event["dealershipId"]),

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from forecourt.aws.sync_plans import S3SyncPlans
+from forecourt.defects import only_redacted_errors
 from forecourt.settings import SyncPlannerSettings
 from forecourt.stock.plan import PlanRequest, SyncPlanner
 from forecourt.stock.state_machine_errors import only_state_machine_errors
@@ -27,5 +28,5 @@ def planner() -> SyncPlanner:
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer the state machine's Plan state."""
-    with only_state_machine_errors():
+    with only_state_machine_errors(), only_redacted_errors("sync_planner"):
         return planner().plan(PlanRequest.from_event(event)).to_payload()

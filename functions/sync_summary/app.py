@@ -7,6 +7,7 @@ from uuid import UUID
 from forecourt.aws.sns import SnsAlerts
 from forecourt.aws.sync_metrics import EmfSyncMetrics
 from forecourt.aws.sync_plans import S3SyncPlans
+from forecourt.defects import only_redacted_errors
 from forecourt.settings import SyncSummarySettings
 from forecourt.stock.plan import PlanLocation
 from forecourt.stock.run import SyncType
@@ -37,7 +38,7 @@ def summary() -> SyncSummary:
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer the state machine's Summarise state."""
-    with only_state_machine_errors():
+    with only_state_machine_errors(), only_redacted_errors("sync_summary"):
         plan = PlanLocation(bucket=event["plan"]["bucket"], key=event["plan"]["key"])
         sync_type = SyncType(event["syncType"].capitalize())
         return summary().summarise(UUID(event["jobId"]), sync_type, plan).to_payload()

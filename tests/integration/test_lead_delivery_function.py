@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from forecourt.admin.audit import Actor
 from forecourt.aws.kms import KmsDataKeys
+from forecourt.errors import PermanentError
 from forecourt.security.credentials import Environment
 from forecourt.security.envelope import CredentialSecrets
 from forecourt.storage.credentials import CredentialVault
@@ -191,3 +192,43 @@ def test_with_the_database_away_every_lead_comes_back(
     expected = [{"itemIdentifier": record["messageId"]} for record in event["Records"]]
     assert answer == {"batchItemFailures": expected}
     assert vendor.requests() == []
+
+
+def test_a_defect_shows_nobodys_data_to_the_runtime_or_the_log(
+    sandbox: ModuleType,
+    dealership: int,
+    database: Database,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    event = read_event("lead_delivery", "one_lead")
+    name = json.loads(bodies(event)[0])["lead"]["name"]
+    database.connection().execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE EXCEPTION 'refused' USING DETAIL = E'Failing row:\\n' || NEW.name; END $$;"
+        " CREATE TRIGGER refuse BEFORE INSERT ON lead FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+
+    with pytest.raises(PermanentError, match="unexpected RaiseException") as raised:
+        sandbox.handler(event, Context())
+
+    logged = capsys.readouterr().out
+    assert "The function met a defect" in logged
+    assert "RaiseException" in logged
+    assert name not in f"{raised.value} {logged}"
+
+
+def test_a_poison_message_s_reason_is_fit_for_the_queue(
+    sandbox: ModuleType, dealership: int
+) -> None:
+    event = read_event("lead_delivery", "one_lead")
+    body = json.loads(bodies(event)[0])
+    body["lead"]["planted\0\x01name"] = 1
+    event["Records"] = [event["Records"][0] | {"body": json.dumps(body)}]
+
+    assert sandbox.handler(event, Context()) == {"batchItemFailures": []}
+
+    sqs = boto3.client("sqs")
+    [message] = sqs.receive_message(
+        QueueUrl=sqs.get_queue_url(QueueName="dead")["QueueUrl"], MessageAttributeNames=["All"]
+    )["Messages"]
+    assert message["MessageAttributes"]["detail"]["StringValue"].isprintable()

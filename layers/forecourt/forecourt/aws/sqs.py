@@ -109,4 +109,6 @@ def _wake_up_body(wake_up: WakeUp) -> str:
 
 
 def _text(value: str) -> Any:  # noqa: ANN401 - a TypedDict of the stubs
-    return {"DataType": "String", "StringValue": value[:_ATTRIBUTE_LENGTH] or "-"}
+    # SQS refuses control characters, and a letter that cannot be buried would come back for days.
+    printable = "".join(c if c.isprintable() else "?" for c in value[:_ATTRIBUTE_LENGTH])
+    return {"DataType": "String", "StringValue": printable or "-"}
