@@ -311,6 +311,8 @@ def test_a_job_is_shown_whole_to_administrators_and_in_part_to_others(
         ("Other", "Failed", 0, "refused"),
     ]
     assert (part["planned"], part["succeeded"], part["failed"]) == (1, 0, 1)
+    assert part["status"] == "Failed"
+    assert admin("GET", path, claims=owner(dealership)).body["status"] == "Succeeded"
     assert [d["dealershipId"] for d in part["dealerships"]] == [other]
     assert admin("GET", path, claims=owner(999)).status == 404
     assert admin("GET", "/api/admin/easycars/sync/jobs/x").status == 404

@@ -88,7 +88,7 @@ class SyncRoutes:
         shown = to_document(job)
         shown["dealerships"] = [to_document(row) for row in rows]
         if request.caller.role is not Role.ADMIN:
-            shown |= _own_counts(rows)
+            shown |= _own_end(rows)
         return Reply(HTTPStatus.OK, shown)
 
     def start_stock(self, request: AdminRequest) -> Reply:
@@ -128,7 +128,10 @@ class SyncRoutes:
         return None if row is None else to_document(row)
 
 
-def _own_counts(rows: Sequence[Row]) -> dict[str, int]:
+def _own_end(rows: Sequence[Row]) -> dict[str, Any]:
+    """Say how the caller's part went; how the others' went is not the caller's business."""
     failed = sum(row["status"] == "Failed" for row in rows)
     succeeded = sum(row["status"] in {"Success", "Warning"} for row in rows)
-    return {"planned": len(rows), "succeeded": succeeded, "failed": failed}
+    ended = "Failed" if failed else "Succeeded"
+    status = ended if failed + succeeded == len(rows) else "Running"
+    return {"planned": len(rows), "succeeded": succeeded, "failed": failed, "status": status}
