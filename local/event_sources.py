@@ -125,9 +125,9 @@ class QueuePoller:
             batch: list[dict[str, Any]] = []
             try:
                 batch = self._collect()
-            except (BotoCoreError, ClientError):
+            except (BotoCoreError, ClientError) as error:
                 if not self._ended.is_set():
-                    _log.exception("A queue could not be read")
+                    _log.warning("A queue could not be read: %s", error)
                     self._ended.wait(_PAUSE_AFTER_ERROR_SECONDS)
             if not batch or self._ended.is_set():
                 self._places.release()

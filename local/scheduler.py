@@ -63,9 +63,10 @@ class Scheduler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Fire nothing more."""
+        """Fire nothing more, and wait for a firing that is under way."""
         self._ended = True
         self._wake.set()
+        self._thread.join()
 
     def schedules_changed(self) -> None:
         """Read the schedules anew before the next firing."""
@@ -95,8 +96,8 @@ class Scheduler:
         while not self._ended:
             try:
                 upcoming = self.fire_due()
-            except (BotoCoreError, ClientError):
-                _log.exception("The schedules could not be read")
+            except (BotoCoreError, ClientError) as error:
+                _log.warning("The schedules could not be read: %s", error)
                 upcoming = self._clock() + timedelta(seconds=5)
             self._wake.wait(max(0.0, (upcoming - self._clock()).total_seconds()))
             self._wake.clear()
@@ -134,8 +135,8 @@ class Scheduler:
                 sqs.send_message(QueueUrl=url, MessageBody=text)
             else:
                 _log.warning("Schedule %s has a target that does not run here", schedule["Name"])
-        except (BotoCoreError, ClientError):
-            _log.exception("Schedule %s could not start its target", schedule["Name"])
+        except (BotoCoreError, ClientError) as error:
+            _log.warning("Schedule %s could not start its target: %s", schedule["Name"], error)
 
 
 def target_input(schedule: dict[str, Any], moment: datetime, execution: str) -> str:

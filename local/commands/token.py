@@ -24,11 +24,7 @@ def token(
 ) -> None:
     """Print a token for /api/admin, good for eight hours; an administrator's when not told.
 
-    Examples
-    --------
-      forecourt token --admin
-
-      curl -H "Authorization: Bearer $(forecourt token)" http://127.0.0.1:3000/api/admin/leads
+    Example: curl -H "Authorization: Bearer $(forecourt token)" http://127.0.0.1:3000/api/admin/leads
     """
     if dealership is not None and admin:
         message = "--dealership and --admin exclude each other."

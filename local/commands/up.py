@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Annotated, Any, Never
 
 import typer
-from rich.table import Table
 
 from local.commands.output import errors, print_json, text
 from local.commands.target import DEFAULT_DATA
@@ -24,7 +23,22 @@ _READY_KEYS = (
     "dynamics_url",
     "data",
 )
-_SHOWN_FIELDS = ("code", "error", "errorType", "lead_id", "dealership_id", "delivery_id", "job_id")
+_SHOWN_ADDRESSES = {
+    "HTTP API": "url",
+    "EasyCars": "easycars_url",
+    "PostgreSQL": "database_url",
+    "AWS endpoint": "aws_endpoint_url",
+    "Data and logs": "data",
+}
+_SHOWN_FIELDS = (
+    "code",
+    "target",
+    "exception_name",
+    "errorType",
+    "lead_id",
+    "dealership_id",
+    "delivery_id",
+)
 
 
 def up(
@@ -48,13 +62,9 @@ def up(
 ) -> None:
     """Run everything on this machine: HTTP API, functions, queues, state machine, PostgreSQL.
 
-    Examples
-    --------
-      forecourt up
-
-      forecourt up --port 0 --data /tmp/second --json
-
     Ctrl-C stops it and leaves nothing behind; what was accepted is kept in --data.
+
+    Example: forecourt up --port 0 --data /tmp/second --json
     """
     options = StackOptions(
         data=data,
@@ -111,14 +121,10 @@ def _announce(state: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json({"ready": True, **{key: state[key] for key in _READY_KEYS}})
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("HTTP API", text(state["url"]))
-    table.add_row("EasyCars", text(state["easycars_url"]))
-    table.add_row("PostgreSQL", text(state["database_url"]))
-    table.add_row("AWS endpoint", text(state["aws_endpoint_url"]))
-    table.add_row("Data and logs", text(state["data"]))
     errors.print("[green]Forecourt is up.[/green] Ctrl-C stops it.")
-    errors.print(table)
+    for name, key in _SHOWN_ADDRESSES.items():
+        # A terminal wraps a long address itself, so that it can still be copied whole.
+        errors.print(f"  {name:<14}{text(state[key])}", highlight=False, soft_wrap=True)
     errors.print('Next: forecourt dealership add --name "My cars"', highlight=False)
 
 

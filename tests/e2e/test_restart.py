@@ -61,7 +61,7 @@ def test_killed_in_the_middle_of_work_it_loses_nothing_and_doubles_nothing(tmp_p
         after = post(stack, dealer, LEADS)
         wait_for_lead(stack, {after}, states={"delivered"})
 
-        held = Counter(lead["externalId"] for lead in stack.simulator("leads")["leads"])
+        held = Counter(lead["fields"]["ExternalID"] for lead in stack.simulator("leads")["leads"])
         delivered = stack.rows(
             "SELECT external_id::text AS id FROM lead JOIN lead_delivery"
             " ON lead_delivery.lead_id = lead.id WHERE state = 'delivered'"

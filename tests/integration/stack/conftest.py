@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.stack.running_sample import RunningSample, running_sample
+from tests.integration.stack.running_sample import RunningSample, running_sample, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,4 +14,6 @@ if TYPE_CHECKING:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSample]:
     """One running stack of the sample template, shared by the tests that do not stop it."""
     with running_sample(tmp_path_factory.mktemp("sample") / "data") as running:
+        # Said last, when every handler that loads is warm: from here on times mean something.
+        wait_until(lambda: "BrokenFunction does not load" in running.console(), seconds=60)
         yield running

@@ -50,6 +50,10 @@ class RunningSample:
         )
         return {**answer, "Payload": json.loads(answer["Payload"].read() or b"null")}
 
+    def console(self) -> str:
+        """What it wrote to standard error so far."""
+        return self.data.with_suffix(".stderr").read_text()
+
     def issuer(self) -> LocalIssuer:
         return LocalIssuer(DataFolder(self.data), self.state["issuer_url"])
 
