@@ -57,7 +57,7 @@ find_python() {
 make_environment() {
   local python
   python=$(find_python)
-  echo "Making $environment with $("$python" --version) …"
+  echo "Making $environment with $("$python" --version) …" >&2
   if command -v uv >/dev/null; then
     uv venv --quiet --allow-existing --no-python-downloads --python "$python" "$environment"
   else
@@ -89,7 +89,7 @@ export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 [ -w "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}}}" ] || export UV_NO_CACHE=1
 install=("$uv" pip install --quiet --python "$environment/bin/python")
 
-echo "Installing requirements/$requirements.txt into $environment …"
+echo "Installing requirements/$requirements.txt into $environment …" >&2
 "${install[@]}" --require-hashes -r "requirements/$requirements.txt"
 if [ "$requirements" = dev ]; then
   "${install[@]}" --no-deps --no-build-isolation --editable .
