@@ -175,9 +175,10 @@ class TestRefusal:
         assert wake_up is not None
         assert (str(wake_up.external_id), wake_up.dealership_id) == (LEAD, dealership)
         assert scene.delivery_row(LEAD)["attempts"] == 0
-        assert release_delivery(scene.database, delivery) is None
+        assert release_delivery(scene.database, delivery) == wake_up
         scene.deliver(wake(scene, LEAD))
         assert scene.delivery_row(LEAD)["state"] == "delivered"
+        assert release_delivery(scene.database, delivery) is None
 
 
 class TestUnknownOutcomeOfCreate:

@@ -209,6 +209,20 @@ def test_deliveries_are_found_by_state(
     assert admin("GET", f"/api/admin/deliveries/{failed}").body["attemptHistory"]
 
 
+def test_a_release_whose_wake_up_is_lost_is_told_and_can_be_repeated(
+    admin: AdminClient, dealership: int, database: Database, account: AwsAccount
+) -> None:
+    _, delivery_id = add_lead(database, dealership)
+    path = f"/api/admin/deliveries/{delivery_id}/retry"
+    boto3.client("sqs").delete_queue(QueueUrl=account.queue_url)
+
+    lost = admin("POST", path)
+
+    assert lost.status == 503
+    assert lost.headers["Retry-After"] == "30"
+    assert admin("POST", path).status == 503
+
+
 def test_a_failed_delivery_is_made_due_and_woken(
     admin: AdminClient, dealership: int, other: int, database: Database, account: AwsAccount
 ) -> None:
@@ -219,7 +233,6 @@ def test_a_failed_delivery_is_made_due_and_woken(
     assert admin("POST", path, claims=owner(other)).status == 404
     assert account.messages() == []
     retried = admin("POST", path, claims=owner(dealership))
-    again = admin("POST", path)
 
     assert retried.status == 202
     assert retried.body["state"] == "pending"
@@ -231,7 +244,10 @@ def test_a_failed_delivery_is_made_due_and_woken(
             "deliveryId": delivery_id,
         }
     ]
-    assert again.status == 409
+    database.connection().execute(
+        "UPDATE lead_delivery SET state = 'delivered' WHERE id = %s", [delivery_id]
+    )
+    assert admin("POST", path).status == 409
     (audited,) = database.connection().execute(
         "SELECT count(*) FROM audit_log WHERE action = 'delivery.retried'"
     ).fetchone() or (0,)

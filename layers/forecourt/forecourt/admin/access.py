@@ -117,6 +117,16 @@ def not_found(*, what: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "not-found", f"There is no such {what}.")
 
 
+def not_woken() -> Problem:
+    """Return 503 for a change that is stored while the queue did not take the wake-up for it."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "not-woken",
+        "The change is stored, but the queue is away and its leads were not woken; send it again.",
+        headers={"Retry-After": "30"},
+    )
+
+
 def _claim(claims: Mapping[str, Any], name: str) -> str:
     return str(claims.get(name) or claims.get(f"custom:{name}") or "").strip()
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from forecourt.admin.access import not_found
+from forecourt.admin.access import not_found, not_woken
 from forecourt.admin.ports import ConnectionProbe, Credentials, Dealerships, Replays, WakeUps
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
@@ -211,8 +211,10 @@ class CredentialRoutes:
         return Reply(HTTPStatus.OK, answer)
 
     def _wake(self, record: CredentialRecord) -> None:
-        if record.is_active:
-            self._wake_ups.send_wake_ups(self._replays.release_waiting(record.dealership_id))
+        if not record.is_active:
+            return
+        if self._wake_ups.send_wake_ups(self._replays.release_waiting(record.dealership_id)):
+            raise not_woken()
 
 
 def _credential_id(request: AdminRequest) -> int:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from forecourt.admin.access import not_found
+from forecourt.admin.access import not_found, not_woken
 from forecourt.admin.documents import to_document
 from forecourt.admin.ports import LeadReports, Replays, Row, WakeUps
 from forecourt.admin.request import AdminRequest
@@ -65,7 +65,8 @@ class LeadRoutes:
     def retry_delivery(self, request: AdminRequest) -> Reply:
         """Make a failed delivery due now.
 
-        409 for one that is not failed: it is on its way already, or may have arrived.
+        409 for one that is not failed: it is on its way already, or may have arrived. 503 where
+        the queue did not take its wake-up; asking again wakes it.
         """
         request.caller.require_manager()
         delivery_id, scope = _delivery_id(request), request.scope
@@ -79,7 +80,8 @@ class LeadRoutes:
                 "delivery-not-failed",
                 f"Only a failed delivery can be tried again; this one is {row['state']}.",
             )
-        self._wake_ups.send_wake_ups([wake_up])
+        if self._wake_ups.send_wake_ups([wake_up]):
+            raise not_woken()
         return Reply(HTTPStatus.ACCEPTED, to_document(row))
 
     def _with_attempts(self, row: Row) -> dict[str, Any]:

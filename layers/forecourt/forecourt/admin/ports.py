@@ -1,6 +1,6 @@
 """What the admin API needs of the world; ``storage``, ``aws`` and ``easycars`` provide it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -150,8 +150,8 @@ class Replays(Protocol):
 class WakeUps(Protocol):
     """The leads queue."""
 
-    def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> object:
-        """Send them; what cannot be sent is left to the sweeper."""
+    def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> Collection[WakeUp]:
+        """Send them; gives back those the queue did not take."""
         ...
 
 

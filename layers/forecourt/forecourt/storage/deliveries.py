@@ -75,7 +75,8 @@ WITH due AS (
     FROM due
     JOIN lead l ON l.id = due.lead_id
     LEFT JOIN vendor_frontier f ON f.account_scope = due.account_scope
-    WHERE d.id = due.id
+    -- A statement that was held up can see the lead as it was before its number came.
+    WHERE d.id = due.id AND NOT (l.easycars_lead_number IS NULL AND d.remote_id IS NOT NULL)
     RETURNING d.id, d.lead_id, d.operation, d.attempts, d.lease_token, d.sent_version,
               d.delivered_fields, d.remote_scope
 ), begun AS (
@@ -121,11 +122,14 @@ WHERE d.id = ANY(%(ids)s) AND d.state = 'failed' AND d.last_error_code = 'NO_CON
 RETURNING d.id
 """
 
+# One that was released and has not been tried yet is released again: its wake-up may be lost.
 _RELEASE = """
 UPDATE lead_delivery d
 SET state = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
 FROM lead l
-WHERE d.id = %(id)s AND l.id = d.lead_id AND d.state = 'failed' AND d.target = 'EasyCars'
+WHERE d.id = %(id)s AND l.id = d.lead_id AND d.target = 'EasyCars'
+  AND (d.state = 'failed'
+       OR (d.state = 'pending' AND d.attempts = 0 AND d.next_attempt_at <= now()))
   AND (%(dealership_id)s::integer IS NULL OR d.dealership_id = %(dealership_id)s)
 RETURNING d.id, l.external_id, d.dealership_id
 """
