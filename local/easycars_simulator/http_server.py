@@ -134,8 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve_vendor(self, path: str, query: str, body: bytes) -> None:
         started = time.monotonic()
         latency = self.server.latency()
-        if latency:
-            self.server.ending.wait(latency)
+        if latency and self.server.ending.wait(latency):
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = RawRequest(headers=headers, query=query, body=body)
         reply, record = self.server.exchange.reply(self.command, path, request)

@@ -9,11 +9,10 @@ would stay in the chain of whatever is raised while it is being handled.
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 
 import httpx
 
@@ -88,18 +87,11 @@ class Exchanger:
         self._in_use: Callable[[], AbstractContextManager[None]] = getattr(
             transport, "in_use", nullcontext
         )
-        self._http = httpx.Client(
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            headers={"User-Agent": "Forecourt"},
-        )
-        # The vendor's session cookie would tie one dealership's calls to another's.
-        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._transport = transport
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._http.close()
+        self._transport.close()
 
     def exchange(self, call: Call) -> Answer | NoAnswer:
         """Send `call` and read its whole answer, or say why there is none."""
@@ -120,14 +112,17 @@ class Exchanger:
         return _no_answer(failure)
 
     def _send(self, call: Call, timeout: httpx.Timeout) -> Answer | NoAnswer:
-        with self._http.stream(
+        # httpx's client on top of the transport would follow redirects, keep the vendor's session
+        # cookie (which ties one dealership's calls to another's) and cost more than all else here.
+        request = httpx.Request(
             "POST",
             call.url,
             params=call.query,
             content=call.content,
-            headers=dict(call.headers),
-            timeout=timeout,
-        ) as response:
+            headers={"User-Agent": "Forecourt", **call.headers},
+            extensions={"timeout": timeout.as_dict()},
+        )
+        with closing(self._transport.handle_request(request)) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
