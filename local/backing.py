@@ -144,5 +144,17 @@ def _sslmode(host: str) -> str:
 
 @contextmanager
 def _simulated_easycars(data: DataFolder) -> Iterator[str]:
-    with EasyCarsSimulator(state_path=data.root / "easycars-simulator.journal") as simulator:
+    # The port stands in the pictures' addresses: on another one every vehicle would have changed.
+    kept_port = data.root / "easycars-simulator.port"
+    journal = data.root / "easycars-simulator.journal"
+    port = int(kept_port.read_text()) if kept_port.exists() else 0
+    simulator = EasyCarsSimulator(port=port, state_path=journal)
+    try:
+        simulator.start()
+    except OSError:
+        simulator = EasyCarsSimulator(state_path=journal).start()
+    try:
+        kept_port.write_text(str(urlsplit(simulator.url).port))
         yield simulator.url
+    finally:
+        simulator.stop()

@@ -11,7 +11,7 @@ import typer
 
 from local.commands.output import errors, print_json, text
 from local.commands.target import DEFAULT_DATA
-from local.stack import Stack, StackOptions
+from local.stack_options import StackOptions
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READY_KEYS = (
@@ -86,6 +86,8 @@ def serve(options: StackOptions, *, as_json: bool) -> None:
     as_json
         Whether standard output gets one line of JSON instead of a table.
     """
+    from local.stack import Stack  # noqa: PLC0415 - half the start of every other command
+
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     stopping = threading.Event()
     for number in _STOP_SIGNALS:
