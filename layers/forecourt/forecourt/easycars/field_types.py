@@ -97,9 +97,11 @@ class _LongestText:
 
 
 def _encodable(value: str) -> str:
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    try:
+        value.encode()
+    except UnicodeEncodeError:
         reason = "may not hold half a surrogate pair"
-        raise ValueError(reason)
+        raise ValueError(reason) from None
     return value
 
 

@@ -109,7 +109,7 @@ class EasyCarsSession:
     ) -> Token:
         """Ask the vendor for a token, once, whatever the cache holds."""
         operation = request_token_operation(service)
-        judge = Judge(operation, _redactor(credentials, ()))
+        judge = Judge(operation, _redactor(credentials, tuple))
         outcome = self._exchanger.exchange(
             Call(
                 url=self._url(credentials.environment, operation),
@@ -171,7 +171,7 @@ class EasyCarsSession:
                 answer_bytes=operation.answer_bytes,
             )
         )
-        redactor = _redactor(call.credentials, (bearer, *personal_texts(call.fields)))
+        redactor = _redactor(call.credentials, lambda: (bearer, *personal_texts(call.fields)))
         return Judge(operation, redactor).judge(outcome)
 
     def _url(self, environment: Environment, operation: Operation) -> str:
@@ -239,14 +239,18 @@ def _account_fields(credentials: EasyCarsCredentials) -> dict[str, str]:
     return fields
 
 
-def _redactor(credentials: EasyCarsCredentials, texts: tuple[str, ...]) -> Callable[[str], str]:
+def _redactor(
+    credentials: EasyCarsCredentials, texts: Callable[[], tuple[str, ...]]
+) -> Callable[[str], str]:
+    """Make what cuts secrets and `texts` out of the vendor's words; most answers have none."""
+
     def cut_out(text: str) -> str:
         secrets: tuple[str | SecretStr, ...] = (
             credentials.client_id,
             credentials.client_secret,
             credentials.account_number,
             credentials.account_secret,
-            *texts,
+            *texts(),
         )
         return redact(text, secrets)
 

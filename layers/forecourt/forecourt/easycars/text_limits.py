@@ -13,7 +13,9 @@ _LONGEST_STEP_BACK = 16  # a cluster longer than this is no letter a person wrot
 
 def utf16_length(text: str) -> int:
     """Count `text` as .NET does, in UTF-16 code units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    if text.isascii():
+        return len(text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut_utf16(text: str, limit: int) -> str:
