@@ -56,12 +56,14 @@ def list_(
                 text(delivery.get("remoteId")),
                 str(delivery["attempts"]),
                 local_time(delivery.get("nextAttemptAt")),
-                text(delivery.get("lastError")),
+                text(delivery.get("lastErrorCode")),
             )
             for delivery in found["deliveries"]
         ),
         empty=f"No delivery is {state}." if state else "No delivery yet: no lead has arrived.",
     )
+    if found["deliveries"]:
+        console.print("The reason in full, and every try: forecourt deliveries show ID")
 
 
 @app.command()
@@ -85,6 +87,7 @@ def show(
             "state": found["state"],
             "number there": found.get("remoteId"),
             "next try": local_time(found.get("nextAttemptAt")),
+            "code": found.get("lastErrorCode"),
             "reason": found.get("lastError"),
         }
     )

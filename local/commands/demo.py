@@ -13,7 +13,7 @@ import httpx
 from rich.rule import Rule
 
 from local.commands.output import console, print_table, text
-from local.commands.sync import run_sync
+from local.commands.sync import run_sync, vehicle_counts
 from local.commands.target import StackTarget
 from local.failures import StackError
 from local.stack_options import StackOptions
@@ -256,14 +256,12 @@ def _play_night(
     job = run_sync(target, "stock", [], quiet=False)
     print_table(
         "",
-        ["dealership", "result", "created", "updated", "unchanged", "reason"],
+        ["dealership", "result", "vehicles", "reason"],
         (
             (
                 text(found["name"]),
                 text(found["status"]),
-                str(found["created"]),
-                str(found["updated"]),
-                str(found["unchanged"]),
+                text(vehicle_counts(found)),
                 text(found["error"]),
             )
             for found in job["dealerships"]

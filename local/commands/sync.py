@@ -145,19 +145,26 @@ def _summary(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def vehicle_counts(dealership: dict[str, Any]) -> str:
+    """Say what a run did to a dealership's vehicles, e.g. "3 created, 412 unchanged"."""
+    counts = ("created", "updated", "unchanged", "failed")
+    said = ", ".join(f"{dealership[count]} {count}" for count in counts if dealership.get(count))
+    nothing_new = said and not any(
+        dealership.get(count) for count in counts if count != "unchanged"
+    )
+    return f"nothing new: {said}" if nothing_new else said
+
+
 def _print_job(job: dict[str, Any]) -> None:
     print_table(
         f"Job {job['jobId']}",
-        ["id", "dealership", "result", "created", "updated", "unchanged", "failed items", "reason"],
+        ["id", "dealership", "result", "vehicles", "reason"],
         (
             (
                 str(found["dealershipId"]),
                 text(found["name"]),
                 text(found["status"]),
-                str(found.get("created", 0)),
-                str(found.get("updated", 0)),
-                str(found.get("unchanged", 0)),
-                str(found.get("failed", 0)),
+                text(vehicle_counts(found)),
                 text(found.get("error")),
             )
             for found in job["dealerships"]
