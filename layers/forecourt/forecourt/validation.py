@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from forecourt.problem import FieldError, Problem
@@ -34,6 +35,30 @@ _CURES = {
 def wrong_value(*, cure: str) -> PydanticCustomError:
     """Return what a validator raises; ``cure`` goes on after the field's name, "must …"."""
     return PydanticCustomError("wrong_value", cure)
+
+
+class RequestBody(BaseModel):
+    """A JSON object of a request, or a part of one.
+
+    Strict, in camelCase, texts without blanks at their ends; a complaint repeats no value.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: item.strip() if isinstance(item, str) else item for name, item in value.items()
+        }
 
 
 def validate_fields[Model: BaseModel](

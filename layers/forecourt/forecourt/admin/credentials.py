@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic.alias_generators import to_camel
 
 from forecourt.admin.access import not_found, not_woken
@@ -21,7 +21,7 @@ from forecourt.security.credential_records import (
 )
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.security.envelope import CredentialSecrets
-from forecourt.validation import wrong_value
+from forecourt.validation import RequestBody, wrong_value
 
 _PROBE_SECONDS = 10.0
 _LARGEST_CREDENTIAL_ID = 2**31 - 1
@@ -33,24 +33,7 @@ type _AccountSecret = Annotated[SecretStr, Field(min_length=1, max_length=50)]
 type _Environment = Annotated[Environment, Field(strict=False)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        hide_input_in_errors=True,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _strip(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {
-            name: item.strip() if isinstance(item, str) else item for name, item in value.items()
-        }
-
+class _Body(RequestBody):
     @field_validator(*SECRET_FIELDS, mode="after", check_fields=False)
     @classmethod
     def _no_blank_inside(cls, value: SecretStr | None) -> SecretStr | None:

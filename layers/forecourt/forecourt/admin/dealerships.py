@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from forecourt.admin.access import Role, not_found
@@ -16,25 +16,14 @@ from forecourt.leads.sites import site_path
 from forecourt.logs import get_logger
 from forecourt.security.origins import normal_origin
 from forecourt.security.site_keys import RememberedKeyRing, new_key_id
-from forecourt.validation import wrong_value
+from forecourt.validation import RequestBody, wrong_value
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        hide_input_in_errors=True,
-        str_strip_whitespace=True,
-    )
-
-
-class NewDealership(_Body):
+class NewDealership(RequestBody):
     """The body of ``POST /api/admin/dealerships``."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)]
-    origins: Annotated[list[str], Field(max_length=50)] = []
+    origins: list[str] = Field(default_factory=list, max_length=50)
 
     @field_validator("origins")
     @classmethod
@@ -47,13 +36,13 @@ class NewDealership(_Body):
         return [origin for origin in dict.fromkeys(normal) if origin is not None]
 
 
-class DealershipSettings(_Body):
+class DealershipSettings(RequestBody):
     """The dealership's part of ``PUT /api/admin/settings``."""
 
     auto_sync_enabled: bool
 
 
-class SystemSettings(_Body):
+class SystemSettings(RequestBody):
     """The administrator's part of ``PUT /api/admin/settings``; what is left out stays."""
 
     sync_enabled: bool | None = None

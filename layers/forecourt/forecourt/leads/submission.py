@@ -6,20 +6,18 @@ empty fields. Lengths are in characters and are those of the columns the texts g
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 
 from forecourt.leads.lead import FinanceStatus, Rating, VehicleInterest
 from forecourt.problem import FieldError
-from forecourt.validation import validate_fields, wrong_value
+from forecourt.validation import RequestBody, validate_fields, wrong_value
 
 _EMAIL_LIMIT = 100
 _LARGEST_ID = 2**31 - 1
@@ -73,24 +71,17 @@ type _MemberName = Annotated[str, AfterValidator(_checked_member_name)]
 type _CompanyValue = Annotated[Any, AfterValidator(_checked_company_value)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        hide_input_in_errors=True,
-    )
-
-    @model_validator(mode="before")
+class _Part(RequestBody):
+    @model_validator(mode="wrap")
     @classmethod
-    def _leave_out_blanks(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        stripped = {
-            name: item.strip() if isinstance(item, str) else item for name, item in value.items()
-        }
-        return {name: item for name, item in stripped.items() if item is not None and item != ""}
+    def _leave_out_blanks(cls, value: object, build: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(value, dict):
+            value = {name: item for name, item in value.items() if not _is_blank(item)}
+        return build(value)
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 class SubmittedAddress(_Part):
