@@ -107,6 +107,26 @@ class TestDeadWorker:
         assert outcomes == ["delivered", "lease_expired", "delivered"]
 
 
+class TestStaleView:
+    """What a claim sees that was held up while another worker created the lead."""
+
+    def test_a_lead_whose_number_is_not_visible_yet_is_not_created_again(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+        body = lead_body(dealership, LEAD)
+        scene.deliver(body)
+        created = len(scene.sink.sent)
+        scene.execute("UPDATE lead SET easycars_lead_number = NULL")
+        scene.execute("UPDATE lead_delivery SET state = 'pending', next_attempt_at = now()")
+
+        returned = scene.deliver(body)
+
+        assert returned == ["m0"]
+        assert len(scene.sink.sent) == created
+        assert scene.delivery_row(LEAD)["state"] == "pending"
+
+
 class TestLateWorker:
     """One whose lease ran out while the vendor was answering."""
 
