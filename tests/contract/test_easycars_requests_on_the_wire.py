@@ -12,7 +12,7 @@ import pytest
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_mapping import create_lead_fields
 from forecourt.easycars.lead_messages import CreateLeadRequest, UpdateLeadRequest
-from forecourt.errors import AuthenticationError
+from forecourt.errors import AuthenticationError, PermanentError
 from forecourt.security.credentials import Environment
 from tests.support.easycars import BASE_URLS, CREDENTIALS, LEAD, ScriptedVendor, jwt, with_secret
 
@@ -172,9 +172,21 @@ def test_an_address_that_is_not_https_is_refused(url: str) -> None:
         EasyCarsClient({Environment.TEST: url})
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:8080/", "https://h/p/"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://localhost:1/x/", "http://[::1]:1"])
 def test_this_machine_may_be_asked_in_the_clear(url: str) -> None:
-    EasyCarsClient({Environment.TEST: url}).close()
+    asked: list[str] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(400)
+
+    transport = httpx.MockTransport(refuse)
+    with (
+        EasyCarsClient({Environment.TEST: url}, transport=transport) as client,
+        pytest.raises(PermanentError),
+    ):
+        client.request_token(CREDENTIALS)
+    assert asked == [f"{httpx.URL(url).path.rstrip('/')}/StockService/RequestToken"]
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -130,5 +130,9 @@ def test_hiding_sets_when_a_message_comes_back(queue: SqsLeadQueue, queue_url: s
     assert len(take(queue_url)) == 1
 
 
-def test_hiding_what_is_no_longer_ours_harms_nobody(queue: SqsLeadQueue) -> None:
+def test_hiding_what_is_no_longer_ours_harms_nobody(queue: SqsLeadQueue, queue_url: str) -> None:
+    boto3.client("sqs").send_message(QueueUrl=queue_url, MessageBody="{}")
+
     queue.hide(queued("{}"), 30)
+
+    assert len(take(queue_url)) == 1

@@ -50,13 +50,15 @@ class TestSyncLogLock:
     ) -> None:
         connection.execute(self.INSERT, [1, "Stock", "Inbound", "InProgress"])
 
-        connection.execute(self.INSERT, other)
+        assert connection.execute(self.INSERT, other).rowcount == 1
 
     def test_a_closed_run_frees_the_lock(self, connection: Connection) -> None:
         connection.execute(self.INSERT, [1, "Stock", "Inbound", "InProgress"])
         connection.execute("UPDATE easycars_sync_logs SET status = 'Success'")
 
-        connection.execute(self.INSERT, [1, "Stock", "Inbound", "InProgress"])
+        again = connection.execute(self.INSERT, [1, "Stock", "Inbound", "InProgress"])
+
+        assert again.rowcount == 1
 
     def test_a_job_has_one_row_per_dealership(self, connection: Connection) -> None:
         insert = (

@@ -100,10 +100,12 @@ def test_killed_it_takes_every_child_with_it_even_one_that_hangs(tmp_path: Path)
         warm(running)
         running.invoke("FragileFunction", {"way": "sleep"}, InvocationType="Event")
         started = children(running)
+        assert started
 
         running.process.kill()
 
         wait_until(lambda: gone(started), seconds=15)
+        assert gone(started)
 
 
 def test_killed_and_started_again_it_delivers_decrypts_and_remembers(tmp_path: Path) -> None:
