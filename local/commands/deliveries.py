@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -46,7 +46,7 @@ def list_(
         return
     print_table(
         "Deliveries",
-        ["id", "dealership", "target", "state", "number", "tries", "next try", "reason"],
+        ["id", "dealer", "target", "state", "number", "tries", "next try", "reason"],
         (
             (
                 str(delivery["id"]),
@@ -55,7 +55,7 @@ def list_(
                 text(delivery["state"]),
                 text(delivery.get("remoteId")),
                 str(delivery["attempts"]),
-                local_time(delivery.get("nextAttemptAt")),
+                _next_try(delivery),
                 text(delivery.get("lastErrorCode")),
             )
             for delivery in found["deliveries"]
@@ -86,7 +86,7 @@ def show(
             "target": found["target"],
             "state": found["state"],
             "number there": found.get("remoteId"),
-            "next try": local_time(found.get("nextAttemptAt")),
+            "next try": _next_try(found),
             "code": found.get("lastErrorCode"),
             "reason": found.get("lastError"),
         }
@@ -123,3 +123,9 @@ def retry(
         print_json(found)
     else:
         console.print(f"Delivery {delivery} is due now. See: forecourt deliveries show {delivery}")
+
+
+def _next_try(delivery: dict[str, Any]) -> str:
+    """Say when it is tried again; an unconfirmed one is not, until somebody has looked."""
+    unconfirmed = delivery["state"] == "unconfirmed"
+    return "by a person" if unconfirmed else local_time(delivery.get("nextAttemptAt"))

@@ -26,6 +26,8 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 
+_NEVER_BROKEN = ("id", "dealer", "state", "tries", "result")
+
 console = Console()
 errors = Console(stderr=True)
 
@@ -62,7 +64,7 @@ def print_table(
     """
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _NEVER_BROKEN)
     count = 0
     for row in rows:
         table.add_row(*row)
