@@ -14,7 +14,7 @@ from moto import mock_aws
 from tests.support.postgres import PostgresForTests
 
 ROOT = Path(__file__).parents[2]
-NEWEST = "0006"
+NEWEST = "0007"
 type Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
