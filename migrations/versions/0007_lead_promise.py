@@ -17,8 +17,6 @@ ALTER TABLE lead ADD COLUMN announced_at timestamptz DEFAULT now();
 ALTER TABLE lead ALTER COLUMN announced_at DROP DEFAULT;
 COMMENT ON COLUMN lead.announced_at IS 'When lead.accepted was published';
 CREATE INDEX idx_lead_unannounced ON lead (id) WHERE announced_at IS NULL AND NOT spam;
-CREATE INDEX idx_lead_idempotency_key ON lead (dealership_id, idempotency_key)
-    WHERE idempotency_key IS NOT NULL;
 
 ALTER TABLE lead_delivery_attempt
     DROP CONSTRAINT lead_delivery_attempt_outcome_check,
@@ -49,7 +47,7 @@ ALTER TABLE lead_delivery_attempt
     ADD CONSTRAINT lead_delivery_attempt_outcome_check CHECK (outcome IN (
         'delivered', 'retryable', 'permanent', 'unknown', 'auth', 'lease_expired', 'given_up',
         'duplicate'));
-DROP INDEX idx_lead_idempotency_key, idx_lead_unannounced;
+DROP INDEX idx_lead_unannounced;
 ALTER TABLE lead DROP COLUMN announced_at;
 ALTER TABLE lead_delivery DROP COLUMN woken_until;
 """
