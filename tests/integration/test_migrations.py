@@ -22,7 +22,8 @@ TABLES_OF_THE_DESIGN = {
     "dealership", "vehicle", "lead", "dealership_easycars_credentials", "easycars_sync_logs",
     "easycars_sync_logs_archive", "dealership_settings", "system_settings",
     "lead_status_conflicts", "lead_delivery", "lead_delivery_attempt", "vehicle_image",
-    "dynamics_connection", "site_key", "dealership_origin", "sync_job", "vendor_frontier",
+    "dynamics_connection", "site_key", "dealership_origin", "site_refusal", "sync_job",
+    "vendor_frontier",
     "circuit_breaker", "rate_limit", "audit_log", "lead_d365_sync",
 }  # fmt: skip
 
