@@ -59,7 +59,7 @@ class Exchange:
             reason = f"{operation} is called with POST."
             return self._http_refusal(service, operation, HTTPStatus.METHOD_NOT_ALLOWED, reason)
         call = judge(self.vendor, service, operation, request)
-        fault = self.faults.choose(service, operation, call.accounts)
+        fault = self.faults.choose(service, operation, call.accounts, _lead_of(call))
         record = self._recorded(call, fault)
         if fault is None:
             reply = right_reply(self.vendor, call)
@@ -137,3 +137,11 @@ class Exchange:
         )
         self.log.complete(answered)
         return answered
+
+
+def _lead_of(call: Call) -> str | None:
+    """Tell the lead a request is about from others: its ExternalID, else account and number."""
+    external_id, number = call.body.get("ExternalID"), call.body.get("LeadNumber")
+    if isinstance(external_id, str):
+        return external_id
+    return f"{call.body.get('AccountNumber')}/{number}" if isinstance(number, str) else None

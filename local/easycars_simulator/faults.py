@@ -49,6 +49,7 @@ ACTS_BY_DEFAULT = frozenset(
         *("success_without_number", "malformed_item"),
     }
 )
+PER_LEAD = "lead"
 _NEEDS_SECONDS = ("slow", "drip", "late_commit")
 _WARNING = 5
 _OPERATION_NAMES = {
@@ -75,6 +76,10 @@ class Fault:
         How many requests it meets before it is used up; None for ever.
     after
         How many matching requests go through first.
+    per
+        ``lead`` counts `times` and `after` for each lead on its own: by the ExternalID of a
+        CreateLead, by the LeadNumber of what is about a lead there is. A request about no lead
+        does not meet it, and it is never used up. None counts all requests together.
     probability
         Chance that a matching request meets it, 0 to 1, drawn from `seed`.
     acts
@@ -95,6 +100,7 @@ class Fault:
     account: str | None = None
     times: int | None = 1
     after: int = 0
+    per: str | None = None
     probability: float = 1.0
     seed: int = 0
     acts: bool | None = None
@@ -142,6 +148,7 @@ class Fault:
                 self.kind == "malformed_item" and self.variant not in VARIANTS,
                 f"variant must be one of {', '.join(VARIANTS)}.",
             ),
+            (self.per not in (None, PER_LEAD), f"per must be {PER_LEAD}, or null."),
             (not 0 <= self.probability <= 1, "probability must be 0 to 1."),
             (self.times is not None and self.times < 1, "times must be at least 1, or null."),
             (self.seconds is not None and self.seconds < 0, "seconds must not be negative."),
@@ -172,15 +179,32 @@ class FaultPlan:
         with self._lock:
             return [(waiting.fault, waiting.left) for waiting in self._waiting]
 
-    def choose(self, service: str, operation: str, accounts: Sequence[str]) -> Fault | None:
-        """Take the fault a request meets, if any, and count it."""
+    def choose(
+        self, service: str, operation: str, accounts: Sequence[str], lead: str | None = None
+    ) -> Fault | None:
+        """Take the fault a request meets, if any, and count it.
+
+        Parameters
+        ----------
+        lead
+            What tells the lead the request is about from others; None where it is about none.
+        """
         with self._lock:
             for waiting in self._waiting:
-                if _matches(waiting.fault, service, operation, accounts) and waiting.strikes():
+                matches = _matches(waiting.fault, service, operation, accounts)
+                if matches and waiting.strikes(lead):
                     if waiting.left == 0:
                         self._waiting.remove(waiting)
                     return waiting.fault
         return None
+
+
+@dataclass(slots=True)
+class _Count:
+    """How many requests still go through first, and how many are met then (None: all)."""
+
+    to_skip: int
+    left: int | None
 
 
 class _Waiting:
@@ -188,18 +212,30 @@ class _Waiting:
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        self.left = fault.times
-        self._to_skip = fault.after
+        self._together = _Count(fault.after, fault.times)
+        self._by_lead: dict[str, _Count] = {}
         self._chance = random.Random(fault.seed)  # noqa: S311 - a repeatable draw, not a secret
 
-    def strikes(self) -> bool:
-        if self._to_skip > 0:
-            self._to_skip -= 1
+    @property
+    def left(self) -> int | None:
+        """How often it is still to come, None for always and for what is counted by lead."""
+        return None if self.fault.per == PER_LEAD else self._together.left
+
+    def strikes(self, lead: str | None) -> bool:
+        count = self._together
+        if self.fault.per == PER_LEAD:
+            if lead is None:
+                return False
+            count = self._by_lead.setdefault(lead, _Count(self.fault.after, self.fault.times))
+        if count.left == 0:
+            return False
+        if count.to_skip > 0:
+            count.to_skip -= 1
             return False
         if self.fault.probability < 1 and self._chance.random() >= self.fault.probability:
             return False
-        if self.left is not None:
-            self.left -= 1
+        if count.left is not None:
+            count.left -= 1
         return True
 
 
@@ -214,8 +250,8 @@ FAULT_KEYS: Mapping[str, str] = {
     **{
         name: name
         for name in (
-            *("operation", "account", "times", "after", "probability", "seed", "acts", "code"),
-            *("message", "seconds", "variant", "index"),
+            *("operation", "account", "times", "after", "per", "probability", "seed", "acts"),
+            *("code", "message", "seconds", "variant", "index"),
         )
     },
     "retryAfter": "retry_after",

@@ -47,6 +47,20 @@ def test_an_http_status_is_html_and_may_hide_that_it_was_done(
     assert vendor.create_lead()["Code"] == 0
 
 
+def test_a_fault_per_lead_meets_the_first_request_of_each(
+    vendor: VendorCaller, simulator: EasyCarsSimulator
+) -> None:
+    simulator.add_fault("http_504", operation="CreateLead", per="lead")
+    simulator.add_fault("http_502", operation="UpdateLead", per="lead")
+    ids = ["a", "b", "a", "b"]
+    sent = [vendor.post("CreateLead", **SMALL_LEAD, ExternalID=name) for name in ids]
+    assert [answer.status_code for answer in sent] == [504, 504, 200, 200]
+    assert vendor.create_lead()["Code"] == 0
+    numbers = ["000001", "000002", "000001", "000002"]
+    changed = [vendor.post("UpdateLead", LeadNumber=number) for number in numbers]
+    assert [answer.status_code for answer in changed] == [502, 502, 200, 200]
+
+
 @pytest.mark.parametrize("retry_after", [7, "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_retry_after_is_sent(
     vendor: VendorCaller, simulator: EasyCarsSimulator, retry_after: int | str

@@ -32,6 +32,7 @@ def strikes(plan: FaultPlan, count: int, operation: str = "CreateLead") -> list[
         {"kind": "empty", "probability": 1.1},
         {"kind": "empty", "times": 0},
         {"kind": "empty", "after": -1},
+        {"kind": "empty", "per": "account"},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
@@ -85,6 +86,22 @@ def test_a_fault_can_meet_the_tokens_of_one_service() -> None:
     assert plan.choose("StockService", "RequestToken", ()) is not None
 
 
+def test_a_fault_per_lead_meets_each_lead_so_many_times() -> None:
+    plan = FaultPlan()
+    plan.add(Fault(kind="cut_after", per="lead", times=1))
+    asked = ["a", "b", "a", None, "c", "b"]
+    chosen = [plan.choose("LeadService", "CreateLead", (), lead) for lead in asked]
+    assert [fault is not None for fault in chosen] == [True, True, False, False, True, False]
+    assert plan.active() == [(Fault(kind="cut_after", per="lead", times=1), None)]
+
+
+def test_a_fault_per_lead_lets_each_lead_through_first() -> None:
+    plan = FaultPlan()
+    plan.add(Fault(kind="cut_after", per="lead", after=1, times=None))
+    chosen = [plan.choose("LeadService", "CreateLead", (), lead) for lead in "aabab"]
+    assert [fault is not None for fault in chosen] == [False, True, False, True, True]
+
+
 def test_the_first_added_strikes_first() -> None:
     plan = FaultPlan()
     plan.add(Fault(kind="empty"))
@@ -104,7 +121,9 @@ def test_chance_is_repeatable_by_its_seed() -> None:
 
 
 def test_a_fault_survives_json() -> None:
-    fault = Fault(kind="http_429", operation="CreateLead", account="EC1", times=3, retry_after=7)
+    fault = Fault(
+        kind="http_429", operation="CreateLead", account="EC1", times=3, retry_after=7, per="lead"
+    )
     written = fault_as_json(fault, 2)
     assert written.pop("left") == 2
     assert fault_from_json(json.loads(json.dumps(written))) == fault
