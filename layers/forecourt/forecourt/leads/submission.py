@@ -65,8 +65,16 @@ def _checked_company_value(value: Any) -> str | int | float | bool | None:  # no
     raise wrong_value(cure="must be a text, a number, true, false or null")
 
 
-type _Text20 = Annotated[str, Field(max_length=20)]
 type _Text50 = Annotated[str, Field(max_length=50)]
+type Name = Annotated[str, Field(max_length=255)]
+type Email = Annotated[str, AfterValidator(_checked_email)]
+type Phone = Annotated[str, Field(max_length=20)]
+type Message = Annotated[str, Field(max_length=10_000)]
+type VehicleId = Annotated[int, Field(ge=1, le=_LARGEST_ID)]
+type StockNumber = Annotated[str, Field(max_length=100)]
+type AddressLine = Annotated[str, Field(max_length=200)]
+type AddressPart = _Text50
+type PostCode = Annotated[str, Field(max_length=10)]
 type _MemberName = Annotated[str, AfterValidator(_checked_member_name)]
 type _CompanyValue = Annotated[Any, AfterValidator(_checked_company_value)]
 
@@ -87,10 +95,10 @@ def _is_blank(value: object) -> bool:
 class SubmittedAddress(_Part):
     """The visitor's postal address."""
 
-    line: Annotated[str, Field(max_length=200)] | None = None
-    city: _Text50 | None = None
-    state: _Text50 | None = None
-    post_code: Annotated[str, Field(max_length=10)] | None = None
+    line: AddressLine | None = None
+    city: AddressPart | None = None
+    state: AddressPart | None = None
+    post_code: PostCode | None = None
 
 
 class Consent(_Part):
@@ -108,12 +116,12 @@ class LeadSubmission(_Part):
     do not see; whoever fills it in is a robot.
     """
 
-    name: Annotated[str, Field(max_length=255)]
-    email: Annotated[str, AfterValidator(_checked_email)]
-    phone: _Text20 | None = None
-    message: Annotated[str, Field(max_length=10_000)] | None = None
-    vehicle_id: Annotated[int, Field(ge=1, le=_LARGEST_ID)] | None = None
-    stock_number: Annotated[str, Field(max_length=100)] | None = None
+    name: Name
+    email: Email
+    phone: Phone | None = None
+    message: Message | None = None
+    vehicle_id: VehicleId | None = None
+    stock_number: StockNumber | None = None
     vehicle_interest: Annotated[VehicleInterest, Field(strict=False)] | None = None
     finance_status: Annotated[FinanceStatus, Field(strict=False)] | None = None
     rating: Annotated[Rating, Field(strict=False)] | None = None
