@@ -77,7 +77,12 @@ def run(bench: StockBench, dealership: int, feed: list[Any]) -> Counts:
     assert log["status"] != "Failed" or "NO_USABLE_ITEM" in log["error_message"]
     received, created, updated, unchanged, failed = counts_of(log)
     return Counts(
-        received=received, created=created, updated=updated, unchanged=unchanged, failed=failed
+        received=received,
+        created=created,
+        updated=updated,
+        unchanged=unchanged,
+        failed=failed,
+        removed=log["records_removed"],
     )
 
 
@@ -108,5 +113,7 @@ def test_after_any_two_feeds_the_counts_are_what_the_rows_tell(
     new = bench.vehicles(dealership)
     assert counts.add_up
     assert counts.created == len(new.keys() - old.keys())
-    assert counts.updated == sum(new[number] != row for number, row in old.items())
+    gone = {number for number, row in new.items() if row["removed_from_feed_at"] is not None}
+    assert counts.removed == len(gone)
+    assert counts.updated + counts.removed == sum(new[name] != row for name, row in old.items())
     assert old.keys() <= new.keys()

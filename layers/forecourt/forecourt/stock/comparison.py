@@ -4,7 +4,7 @@ Decision 6: an item whose hash the database already holds is neither parsed nor 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -49,6 +49,16 @@ class Comparison:
         self._known = known
         self._seed = hashlib.sha256(f"{mapping_version}\n".encode())
         self._positions = self._last_positions(stock_number_of)
+
+    @property
+    def seen(self) -> Collection[str]:
+        """Every stock number of the feed, also of items that cannot be used."""
+        return self._positions.keys()
+
+    @property
+    def names_all(self) -> bool:
+        """Whether every item has a stock number, so that what is missing can be told."""
+        return all(issue.stock_number is not None for issue in self.rejected)
 
     def changed(self) -> Iterator[ChangedItem]:
         """Hash item by item and yield what the database does not hold so.

@@ -1,6 +1,6 @@
 """What the stock sync needs of the world; adapters in easycars, storage and aws provide it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -117,13 +117,17 @@ class KnownVehicle(NamedTuple):
     """What the database says of one stock number before a run writes.
 
     ``content_hash`` is None where the vehicle has to be written whatever the feed says: it was
-    never hashed, was removed, or came from another yard, account or environment.
+    never hashed, was removed, or came from another yard, account or environment, which is when
+    ``in_scope`` is false. ``removed`` says that an earlier feed no longer held it.
     """
 
     content_hash: bytes | None
     from_easycars: bool
     created_by_job: bool
     written_by_job: bool
+    in_scope: bool = True
+    removed: bool = False
+    removed_by_job: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,20 @@ class StockStore(Protocol):
         PermanentError
             ``LEASE_LOST``: another run holds the row now; nothing of the chunk was stored.
         """
+        ...
+
+    def remove_vehicles(self, run: SyncRun, stock_numbers: Sequence[str], progress: Counts) -> int:
+        """Mark vehicles sold because the feed no longer holds them; say how many were.
+
+        Raises
+        ------
+        PermanentError
+            ``LEASE_LOST``: another run holds the row now; nothing was changed.
+        """
+        ...
+
+    def proposed_removals(self, run: SyncRun) -> Collection[str]:
+        """Return the stock numbers the dealership's last run that ended well proposed to remove."""
         ...
 
     def last_received(self, run: SyncRun) -> int:

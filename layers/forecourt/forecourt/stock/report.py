@@ -1,12 +1,13 @@
 """Count a run's items, remember what was wrong with them, and judge how the run ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from forecourt.errors import ForecourtError, PermanentError, SkippableError
 from forecourt.security.credentials import EasyCarsCredentials
 from forecourt.stock.comparison import Comparison
 from forecourt.stock.ports import KnownVehicle, StockFeed, WriteOutcome
+from forecourt.stock.removal import Removals
 from forecourt.stock.run import Closing, Counts, IssueList, ItemIssue, SyncStatus, storable
 
 
@@ -26,6 +27,8 @@ class RunReport:
         self._warnings = IssueList()
         self._sentences: list[str] = []
         self._empty_after = 0
+        self._removed = 0
+        self._removals = Removals()
         self._request: dict[str, Any] | None = None
         self._response: dict[str, Any] | None = None
         self._credential_id: int | None = None
@@ -68,6 +71,11 @@ class RunReport:
         for stock_number in comparison.unchanged:
             self.written(known[stock_number], WriteOutcome.KEPT)
 
+    def removed(self, count: int, removals: Removals, known: Mapping[str, KnownVehicle]) -> None:
+        """Count what left the feed, now or before a crash of this job, and what is proposed."""
+        self._removed += count + sum(vehicle.removed_by_job for vehicle in known.values())
+        self._removals = removals
+
     def rejected(self, position: int, stock_number: str, error: SkippableError) -> None:
         """Count an item that could not be mapped or stored."""
         self._rejected.add(ItemIssue.of(position, stock_number, error))
@@ -102,13 +110,15 @@ class RunReport:
             updated=self._updated,
             unchanged=self._unchanged,
             failed=self._rejected.total,
+            removed=self._removed,
         )
 
     def finished(self) -> Closing:
         """Judge a run that reached its end.
 
-        Failed items, the vendor's own warning (Code 5) and an empty feed where there used to be
-        stock make a Warning; remarks on single values do not, or no night would be green.
+        Failed items, the vendor's own warning (Code 5), an empty feed where there used to be
+        stock and proposed removals make a Warning; remarks on single values do not, or no night
+        would be green.
 
         Raises
         ------
@@ -139,6 +149,7 @@ class RunReport:
                 f"The feed was empty though {self._empty_after} vehicles came from it before;"
                 " nothing was changed."
             )
+        sentences += _removal_sentences(self._removals)
         return self._closing(
             SyncStatus.WARNING if sentences else SyncStatus.SUCCESS, " ".join(sentences) or None
         )
@@ -153,6 +164,12 @@ class RunReport:
             details["failed"] = self._rejected.to_json()
         if self._warnings.total:
             details["warnings"] = self._warnings.to_json()
+        proposed = self._removals.proposed
+        if proposed:
+            details["proposedRemovals"] = {
+                "total": len(proposed),
+                "stockNumbers": [storable(number) for number in proposed],
+            }
         return Closing(
             status=status,
             counts=self.counts,
@@ -162,3 +179,19 @@ class RunReport:
             response_summary=self._response,
             credential_id=self._credential_id,
         )
+
+
+def _removal_sentences(removals: Removals) -> list[str]:
+    cure = "Check the stock in EasyCars, then accept the removals or mend the feed."
+    sentences = []
+    if removals.held:
+        sentences.append(
+            f"{len(removals.held)} vehicles are no longer in the feed; they are too many at once"
+            f" and stay for now. {cure}"
+        )
+    if removals.elsewhere:
+        sentences.append(
+            f"{len(removals.elsewhere)} vehicles came from another yard, account or environment"
+            f" and are not in this feed; they stay for now. {cure}"
+        )
+    return sentences

@@ -46,11 +46,12 @@ class SyncRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What became of the items of one feed; ``received`` is the sum of the other four.
+    """What became of the items of one feed; ``received`` is the sum of the next four.
 
     An item counts as ``unchanged`` when its vehicle already was as the feed says or is the
     dealer's own entry, and as ``failed`` when it could not be used: unmappable, refused by the
-    database, or followed by another item with the same stock number.
+    database, or followed by another item with the same stock number. ``removed`` counts vehicles
+    that were in no item.
     """
 
     received: int = 0
@@ -58,6 +59,7 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     failed: int = 0
+    removed: int = 0
 
     @property
     def add_up(self) -> bool:
@@ -83,6 +85,7 @@ class SyncResult:
             "updated": self.counts.updated,
             "unchanged": self.counts.unchanged,
             "failed": self.counts.failed,
+            "removed": self.counts.removed,
         }
 
 

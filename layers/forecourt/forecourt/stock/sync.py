@@ -16,6 +16,7 @@ from forecourt.stock.ports import (
     VehicleDraft,
     VehicleWrite,
 )
+from forecourt.stock.removal import plan_removals
 from forecourt.stock.report import RunReport
 from forecourt.stock.run import Closing, SyncResult, SyncRun
 from forecourt.stock.state_machine_errors import as_state_machine_error
@@ -59,7 +60,14 @@ class StockSync:
         self._clock = clock
         self._log = get_logger("stock_sync")
 
-    def run(self, job_id: UUID, dealership_id: int, *, seconds_left: float) -> SyncResult:
+    def run(
+        self,
+        job_id: UUID,
+        dealership_id: int,
+        *,
+        seconds_left: float,
+        accept_removals: bool = False,
+    ) -> SyncResult:
         """Sync one dealership and close its log row, whatever happens.
 
         A repeated call for a job whose run ended well returns that end and does nothing; after
@@ -69,6 +77,8 @@ class StockSync:
         ----------
         seconds_left
             How long this process may still run.
+        accept_removals
+            Whether a person agreed to what the dealership's last run proposed to remove.
 
         Raises
         ------
@@ -84,7 +94,7 @@ class StockSync:
                 self._log.info("Stock sync had ended before", dealership_id=dealership_id)
                 return opened
             run = opened
-            self._sync(run, report, must_end)
+            self._sync(run, report, must_end, accept_removals=accept_removals)
             closing = report.finished()
             if closing.credential_id is not None:
                 self._credentials.mark_synced(closing.credential_id)
@@ -97,7 +107,9 @@ class StockSync:
             raise failure from error
         return SyncResult(dealership_id=dealership_id, status=closing.status, counts=closing.counts)
 
-    def _sync(self, run: SyncRun, report: RunReport, must_end: float) -> None:
+    def _sync(
+        self, run: SyncRun, report: RunReport, must_end: float, *, accept_removals: bool
+    ) -> None:
         credentials = self._credentials.load(run.dealership_id)
         if credentials is None:
             detail = "the dealership has no active EasyCars credentials"
@@ -129,6 +141,13 @@ class StockSync:
                 else:
                     report.written(known.get(write.stock_number), fate)
         report.compared(comparison, known)
+        if feed.warning is None and comparison.names_all:
+            accepted = self._store.proposed_removals(run) if accept_removals else ()
+            removals = plan_removals(known, comparison.seen, accepted=accepted)
+            count = 0
+            if removals.now:
+                count = self._store.remove_vehicles(run, removals.now, report.counts)
+            report.removed(count, removals, known)
 
     def _map(self, changed: Iterable[ChangedItem], report: RunReport) -> Iterator[VehicleWrite]:
         for item in changed:

@@ -1,6 +1,6 @@
 """The stock sync's ports over PostgreSQL: which statements share a transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from forecourt.errors import PermanentError, SkippableError
@@ -63,6 +63,16 @@ class PostgresStockStore:
             _renew(connection, run, progress)
             each = vehicles.upsert_each(connection, *where, kept)
         return list(zip(kept, each, strict=True))
+
+    def remove_vehicles(self, run: SyncRun, stock_numbers: Sequence[str], progress: Counts) -> int:
+        """Mark vehicles sold in one transaction that first proves the row is still this run's."""
+        with self._database.transaction() as connection:
+            _renew(connection, run, progress)
+            return vehicles.remove(connection, run.dealership_id, stock_numbers)
+
+    def proposed_removals(self, run: SyncRun) -> Collection[str]:
+        """Return what the dealership's last run that ended well proposed to remove."""
+        return sync_logs.proposed_removals(self._database.connection(), run)
 
     def last_received(self, run: SyncRun) -> int:
         """Return how many items the dealership's last run that ended well received."""

@@ -30,7 +30,7 @@ _RACES = 5
 
 _OWN_ROW = """
 SELECT id, dealership_id, status, started_at, records_processed, records_created, records_updated,
-       records_unchanged, records_failed
+       records_unchanged, records_failed, records_removed
 FROM easycars_sync_logs
 WHERE job_id = %(job_id)s AND dealership_id = %(dealership_id)s
 FOR UPDATE
@@ -94,7 +94,7 @@ UPDATE easycars_sync_logs
 SET status = %(status)s, completed_at = clock_timestamp(), lease_until = NULL,
     records_processed = %(received)s, records_created = %(created)s,
     records_updated = %(updated)s, records_unchanged = %(unchanged)s,
-    records_failed = %(failed)s, error_message = %(error_message)s,
+    records_failed = %(failed)s, records_removed = %(removed)s, error_message = %(error_message)s,
     error_details = %(error_details)s, request_payload = %(request_payload)s,
     response_summary = %(response_summary)s,
     credential_id = (SELECT id FROM dealership_easycars_credentials WHERE id = %(credential_id)s)
@@ -105,6 +105,15 @@ _LAST_RECEIVED = """
 SELECT records_processed
 FROM easycars_sync_logs
 WHERE dealership_id = %(dealership_id)s AND sync_type = %(sync_type)s
+  AND sync_direction = 'Inbound' AND status IN ('Success', 'Warning') AND id <> %(id)s
+ORDER BY started_at DESC
+LIMIT 1
+"""
+
+_PROPOSED_REMOVALS = """
+SELECT error_details -> 'proposedRemovals' -> 'stockNumbers'
+FROM easycars_sync_logs
+WHERE dealership_id = %(dealership_id)s AND sync_type = 'Stock'
   AND sync_direction = 'Inbound' AND status IN ('Success', 'Warning') AND id <> %(id)s
 ORDER BY started_at DESC
 LIMIT 1
@@ -132,7 +141,8 @@ ON CONFLICT DO NOTHING
 
 _ENDS = """
 SELECT l.dealership_id, d.name, l.status, l.error_message, l.records_processed,
-       l.records_created, l.records_updated, l.records_unchanged, l.records_failed
+       l.records_created, l.records_updated, l.records_unchanged, l.records_failed,
+       l.records_removed
 FROM easycars_sync_logs l
 JOIN dealership d ON d.id = l.dealership_id
 WHERE l.job_id = %(job_id)s AND l.dealership_id = ANY(%(planned)s)
@@ -258,6 +268,14 @@ def last_received(connection: Connection, run: SyncRun, sync_type: SyncType) -> 
     return 0 if row is None else int(row[0])
 
 
+def proposed_removals(connection: Connection, run: SyncRun) -> frozenset[str]:
+    """Return the stock numbers the dealership's last stock run that ended well proposed."""
+    row = connection.execute(
+        _PROPOSED_REMOVALS, {"dealership_id": run.dealership_id, "id": run.log_id}
+    ).fetchone()
+    return frozenset(row[0] or ()) if row else frozenset()
+
+
 def settle(
     connection: Connection, job_id: UUID, sync_type: SyncType, planned: Sequence[int]
 ) -> list[DealershipEnd]:
@@ -325,6 +343,7 @@ def _counts(row: Mapping[str, Any]) -> Counts:
         updated=row["records_updated"],
         unchanged=row["records_unchanged"],
         failed=row["records_failed"],
+        removed=row["records_removed"],
     )
 
 

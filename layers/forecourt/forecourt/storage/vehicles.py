@@ -58,7 +58,10 @@ SELECT easycars_stock_number,
             THEN content_hash END,
        data_source = 'EasyCars',
        coalesce(created_at >= %(since)s, false),
-       coalesce(last_synced_from_easycars >= %(since)s, false)
+       coalesce(last_synced_from_easycars >= %(since)s, false),
+       source_scope IS NOT DISTINCT FROM %(scope)s,
+       removed_from_feed_at IS NOT NULL,
+       coalesce(removed_from_feed_at >= %(since)s, false)
 FROM vehicle
 WHERE dealership_id = %(dealership_id)s AND easycars_stock_number IS NOT NULL
 """
@@ -92,6 +95,15 @@ WHERE v.data_source = 'EasyCars'
        OR v.source_scope IS DISTINCT FROM EXCLUDED.source_scope
        OR v.removed_from_feed_at IS NOT NULL)
 RETURNING v.easycars_stock_number, v.xmax = 0
+"""
+
+# A hash of nothing: when the vehicle comes back it is written, even if it is as it was.
+_REMOVE = """
+UPDATE vehicle
+SET status = CASE WHEN 'status' = ANY(locked_fields) THEN status ELSE 'sold' END,
+    removed_from_feed_at = now(), content_hash = NULL, last_synced_from_easycars = now()
+WHERE dealership_id = %s AND easycars_stock_number = ANY(%s) AND data_source = 'EasyCars'
+  AND removed_from_feed_at IS NULL
 """
 
 
@@ -180,6 +192,11 @@ def upsert_each(
             detail = redact(error.diag.message_primary or "a value cannot be sent")
             fates.append(SkippableError(code="ROW_REFUSED", detail=detail, target=TARGET))
     return fates
+
+
+def remove(connection: Connection, dealership_id: int, stock_numbers: Sequence[str]) -> int:
+    """Mark vehicles sold that the feed no longer holds; a status a dealer locked stays."""
+    return connection.execute(_REMOVE, (dealership_id, list(stock_numbers))).rowcount
 
 
 class BadRowError(Exception):
