@@ -129,7 +129,10 @@ class ControlApi:
         return {"now": self._simulator.clock.now()}
 
     def _advance_clock(self, given: Given) -> Answered:
-        self._simulator.advance_clock(_seconds(given, "advance"))
+        if "letPass" in given:
+            self._simulator.let_time_pass(_seconds(given, "letPass"))
+        else:
+            self._simulator.advance_clock(_seconds(given, "advance"))
         return self._clock(given)
 
     def _latency(self, _given: Given) -> Answered:

@@ -80,7 +80,7 @@ def update_lead(_vendor: Vendor, dealer: Dealer, source: str, body: Mapping[str,
 
 
 def get_lead_detail(
-    _vendor: Vendor, dealer: Dealer, source: str, body: Mapping[str, Any]
+    vendor: Vendor, dealer: Dealer, source: str, body: Mapping[str, Any]
 ) -> Payload:
     """Give the 25 fields of a lead of the caller's own source; there is no status among them."""
     lead = _visible_lead(dealer, source, body["LeadNumber"])
@@ -101,7 +101,7 @@ def get_lead_detail(
         "FinanceStatus": given("FinanceStatus"),
         "Rating": given("Rating"),
         "ExternalID": given("ExternalID"),
-        "CreatedDateTime": sydney_text(lead.created_at),
+        "CreatedDateTime": sydney_text(vendor.clock.told(lead.created_at)),
         "CustomerNo": person.number,
         **{f"Customer{name}": person.text(name) for name in CUSTOMER_TEXTS},
     }

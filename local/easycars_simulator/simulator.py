@@ -201,7 +201,7 @@ class EasyCarsSimulator:
     def leads(self, account: str | None = None) -> list[dict[str, Any]]:
         """List leads, also those of other sources, each with its customer as it is now."""
         return [
-            _shown_lead(dealer, lead)
+            _shown_lead(dealer, lead, self.clock)
             for dealer in self._dealers(account)
             for lead in dealer.book.leads()
         ]
@@ -241,6 +241,10 @@ class EasyCarsSimulator:
         """Move the vendor's clock, by which tokens expire and late commits fall due."""
         self.clock.advance(seconds)
 
+    def let_time_pass(self, seconds: float) -> None:
+        """Let time pass as a test does that moves a database's times back: see the clock's."""
+        self.clock.let_pass(seconds)
+
     def revoke_tokens(self, account: str | None = None) -> None:
         """Make all tokens issued so far, or those of an account's clients, invalid."""
         self.vendor.revoke_tokens(account)
@@ -268,12 +272,12 @@ class EasyCarsSimulator:
         return [dealer]
 
 
-def _shown_lead(dealer: Dealer, lead: Lead) -> dict[str, Any]:
+def _shown_lead(dealer: Dealer, lead: Lead, clock: MovableClock) -> dict[str, Any]:
     person = dealer.book.customer(lead.customer_number)
     return {
         "account": dealer.account.account_number,
         **lead.as_json(),
-        "createdDateTime": sydney_text(lead.created_at),
+        "createdDateTime": sydney_text(clock.told(lead.created_at)),
         "ours": lead.source in dealer.clients,
         "customer": dict(person.texts),
     }

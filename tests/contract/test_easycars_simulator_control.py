@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -118,6 +119,25 @@ def test_latency_is_set(control: httpx.Client, simulator: EasyCarsSimulator) -> 
     assert simulator.latency == 0.25
 
 
+def test_time_passes_while_the_callers_clock_stands(
+    simulator: EasyCarsSimulator, control: httpx.Client, vendor: VendorCaller
+) -> None:
+    number = vendor.create_lead()["LeadNumber"]
+    created = vendor.call("GetLeadDetail", LeadNumber=number)["CreatedDateTime"]
+    got(control.post("/clock", json={"letPass": 700}))
+    assert vendor.call("GetLeadDetail", LeadNumber=number)["Code"] == 1
+    vendor.forget_tokens()
+    told = vendor.call("GetLeadDetail", LeadNumber=number)["CreatedDateTime"]
+    assert seconds_of(created) - seconds_of(told) == 700
+    assert simulator.leads()[0]["createdDateTime"] == told
+    got(control.post("/clock", json={"advance": 60}))
+    assert vendor.call("GetLeadDetail", LeadNumber=number)["CreatedDateTime"] == told
+
+
+def seconds_of(text: str) -> float:
+    return datetime.strptime(text, "%d/%m/%Y %H:%M:%S").replace(tzinfo=UTC).timestamp()
+
+
 @pytest.mark.parametrize(("account", "code"), [(FIRST, 1), (SECOND, 0), (None, 1)])
 def test_tokens_are_revoked(
     control: httpx.Client, vendor: VendorCaller, account: str | None, code: int
@@ -166,6 +186,7 @@ def test_a_reset_leaves_nothing_behind(
         ("POST", "/stock", {"account": FIRST}, 400),
         ("POST", "/clock", {"advance": "x"}, 400),
         ("POST", "/clock", {"advance": True}, 400),
+        ("POST", "/clock", {"letPass": "x"}, 400),
         ("POST", "/latency", {"seconds": -1}, 400),
         ("POST", "/latency", [], 400),
     ],
