@@ -6,8 +6,10 @@ from typing import Any
 from forecourt.admin.api import AdminApi
 from forecourt.admin.credentials import CredentialRoutes
 from forecourt.admin.dealerships import DealershipRoutes
+from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.sync import SyncRoutes
+from forecourt.admin.vehicles import VehicleRoutes
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.s3 import JsonBucket
 from forecourt.aws.secrets import SecretStore
@@ -19,11 +21,13 @@ from forecourt.settings import AdminApiSettings
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.dealerships import PostgresDealerships
+from forecourt.storage.lead_edits import PostgresLeadEdits
 from forecourt.storage.lead_reports import PostgresLeadReports
 from forecourt.storage.postgres import Database
 from forecourt.storage.replays import PostgresReplays
 from forecourt.storage.settings import PostgresSettings
 from forecourt.storage.sync_reports import PostgresSyncReports
+from forecourt.storage.vehicle_edits import PostgresVehicleEdits
 
 
 @cache
@@ -43,6 +47,7 @@ def api() -> AdminApi:
     dealerships = PostgresDealerships(database)
     replays = PostgresReplays(database)
     wake_ups = SqsWakeUps(settings.leads_queue_url)
+    reports = PostgresLeadReports(database)
     return AdminApi(
         credentials=CredentialRoutes(
             credentials=vault,
@@ -57,12 +62,14 @@ def api() -> AdminApi:
             documents=JsonBucket(settings.run_bucket),
             key_ring=RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn)),
         ),
-        leads=LeadRoutes(reports=PostgresLeadReports(database), replays=replays, wake_ups=wake_ups),
+        deliveries=DeliveryRoutes(reports=reports, replays=replays, wake_ups=wake_ups),
+        leads=LeadRoutes(reports=reports, edits=PostgresLeadEdits(database), wake_ups=wake_ups),
         sync=SyncRoutes(
             reports=PostgresSyncReports(database),
             credentials=vault,
             starter=SyncStateMachine(settings.state_machine_arn),
         ),
+        vehicles=VehicleRoutes(vehicles=PostgresVehicleEdits(database)),
     )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 from forecourt.admin.access import Caller
 from forecourt.admin.credentials import CredentialRoutes
 from forecourt.admin.dealerships import DealershipRoutes
+from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.documents import to_json
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Router
 from forecourt.admin.sync import SyncRoutes
+from forecourt.admin.vehicles import VehicleRoutes
 from forecourt.errors import ForecourtError, RetryableError
 from forecourt.http_request import HttpRequest
 from forecourt.logs import get_logger
@@ -31,8 +33,10 @@ class AdminApi:
         *,
         credentials: CredentialRoutes,
         dealerships: DealershipRoutes,
+        deliveries: DeliveryRoutes,
         leads: LeadRoutes,
         sync: SyncRoutes,
+        vehicles: VehicleRoutes,
     ) -> None:
         self._router = Router()
         easycars = "/api/admin/easycars"
@@ -49,10 +53,13 @@ class AdminApi:
             ("GET", f"{easycars}/sync/jobs/{{jobId}}", sync.show_job),
             ("GET", "/api/admin/leads", leads.list_leads),
             ("GET", "/api/admin/leads/{leadId}", leads.show_lead),
-            ("GET", "/api/admin/deliveries", leads.list_deliveries),
-            ("GET", "/api/admin/deliveries/{deliveryId}", leads.show_delivery),
-            ("POST", "/api/admin/deliveries/{deliveryId}/retry", leads.retry_delivery),
+            ("PATCH", "/api/admin/leads/{leadId}", leads.change_lead),
+            ("GET", "/api/admin/deliveries", deliveries.list),
+            ("GET", "/api/admin/deliveries/{deliveryId}", deliveries.show),
+            ("POST", "/api/admin/deliveries/{deliveryId}/retry", deliveries.retry),
             ("GET", "/api/admin/vehicles", sync.list_vehicles),
+            ("GET", "/api/admin/vehicles/{vehicleId}", vehicles.show),
+            ("PATCH", "/api/admin/vehicles/{vehicleId}", vehicles.change),
             ("GET", "/api/admin/dealerships", dealerships.list),
             ("POST", "/api/admin/dealerships", dealerships.add),
             ("GET", "/api/admin/settings", dealerships.show_settings),
