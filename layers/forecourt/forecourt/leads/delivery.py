@@ -13,7 +13,7 @@ from contextlib import closing
 from math import ceil
 from typing import Protocol
 
-from forecourt.errors import RetryableError, SkippableError
+from forecourt.errors import ForecourtError, RetryableError, SkippableError
 from forecourt.leads.accounts import Account, Accounts, CredentialVault
 from forecourt.leads.batch import Batch
 from forecourt.leads.calls import Call, VendorCalls
@@ -47,12 +47,29 @@ _LEAST_SECONDS = 10.0 + 30.0 + _RESERVE_SECONDS
 
 _AFTER_LEASE_SECONDS = 2.0
 
+_PROBING_SECONDS = 60.0
+_LEAST_PROBING_SECONDS = 10.0
+
 
 class DeliveryMetrics(Protocol):
     """Where counts go."""
 
     def batch_finished(self, counts: Mapping[str, int]) -> None:
         """Take what happened in one batch, by metric name."""
+        ...
+
+
+class Prober(Protocol):
+    """Finds out what became of creates whose answer was lost (design 5.1.4)."""
+
+    def pass_for(self, views: Sequence[DeliveryView], *, seconds: float) -> None:
+        """Look for the unconfirmed leads of these leads' accounts, for at most that long.
+
+        Raises
+        ------
+        ForecourtError
+            The database or the vendor is away; the leads stay unconfirmed and due.
+        """
         ...
 
 
@@ -65,6 +82,8 @@ class LeadDelivery:
         The ports; each has its own page.
     policy
         When what failed is tried again.
+    prober
+        Looks for creates of unknown outcome; without it they wait.
     on_step
         Told of every step, for tests that end the process there.
     clock
@@ -83,6 +102,7 @@ class LeadDelivery:
         alerts: Alerts,
         metrics: DeliveryMetrics,
         policy: RetryPolicy | None = None,
+        prober: Prober | None = None,
         on_step: OnStep = unwatched,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -92,6 +112,7 @@ class LeadDelivery:
         self._queue = queue
         self._sink = sink
         self._policy = policy
+        self._prober = prober
         self._on_step = on_step
         self._clock = clock
         self._metrics = metrics
@@ -170,7 +191,30 @@ class LeadDelivery:
     def _deliver(
         self, batch: Batch, intake: Intake, worker: str, seconds_left: Callable[[], float]
     ) -> None:
-        due = self._sort(batch, self._look(batch, intake))
+        views = self._look(batch, intake)
+        self._push(batch, self._sort(batch, views), worker, seconds_left)
+        self._probe([view for view in views if _may_be_probed(view)], seconds_left)
+
+    def _probe(self, views: Sequence[DeliveryView], seconds_left: Callable[[], float]) -> None:
+        """Look for leads of unknown outcome, in what is left of the vendor's time."""
+        seconds = min(seconds_left() - _RESERVE_SECONDS, _PROBING_SECONDS)
+        if self._prober is None or not views or seconds < _LEAST_PROBING_SECONDS:
+            return
+        try:
+            self._prober.pass_for(views, seconds=seconds)
+        except ForecourtError as error:  # they stay due, and the sweeper asks again
+            _log.warning(
+                "Probing stopped", code=error.code, target=error.target, detail=error.detail
+            )
+
+    def _push(
+        self,
+        batch: Batch,
+        due: Sequence[DeliveryView],
+        worker: str,
+        seconds_left: Callable[[], float],
+    ) -> None:
+        """Claim what is due, call the vendor, record."""
         if not due or seconds_left() < _LEAST_SECONDS:
             return
         admission = self._gate.admit(due)
@@ -349,6 +393,10 @@ class LeadDelivery:
                 batch.give_back(wake_up.external_id, wake_up.delay)
             else:
                 batch.settle_lead(wake_up.external_id)
+
+
+def _may_be_probed(view: DeliveryView) -> bool:
+    return view.state is DeliveryState.UNCONFIRMED and view.due_in <= 0
 
 
 def _has_expired(view: DeliveryView) -> bool:

@@ -35,7 +35,7 @@ WITH expired AS (
     SET state = CASE operation WHEN 'create' THEN 'unconfirmed' ELSE 'pending' END,
         next_attempt_at = CASE operation
             WHEN 'create' THEN lease_until + make_interval(secs => %(probe_after)s) ELSE now() END,
-        lease_token = NULL, last_error_code = 'LEASE_EXPIRED',
+        lease_token = NULL, woken_until = NULL, last_error_code = 'LEASE_EXPIRED',
         last_error = 'The worker ended before it recorded what became of the request.',
         updated_at = now()
     FROM (SELECT id FROM lead_delivery
@@ -66,6 +66,7 @@ WITH due AS (
         lease_token = gen_random_uuid(),
         lease_until = now() + make_interval(secs => %(lease)s),
         claimed_at = now(),
+        woken_until = NULL,
         sent_version = l.version,
         probe_from = f.highest_lead_number,
         probe_upto = NULL,
@@ -108,14 +109,14 @@ RETURNING d.id
 
 _FAIL = """
 UPDATE lead_delivery
-SET state = 'failed', next_attempt_at = NULL, last_error_code = %(code)s,
+SET state = 'failed', next_attempt_at = NULL, woken_until = NULL, last_error_code = %(code)s,
     last_error = %(detail)s, updated_at = now()
 WHERE id = ANY(%(ids)s) AND state = 'pending'
 """
 
 _UNPARK = """
 UPDATE lead_delivery d
-SET state = 'pending', next_attempt_at = now(), updated_at = now()
+SET state = 'pending', next_attempt_at = now(), woken_until = NULL, updated_at = now()
 FROM dealership_easycars_credentials c
 WHERE d.id = ANY(%(ids)s) AND d.state = 'failed' AND d.last_error_code = 'NO_CONNECTION'
   AND c.dealership_id = d.dealership_id AND c.is_active
@@ -125,7 +126,8 @@ RETURNING d.id
 # One that was released and has not been tried yet is released again: its wake-up may be lost.
 _RELEASE = """
 UPDATE lead_delivery d
-SET state = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now()
+SET state = 'pending', attempts = 0, next_attempt_at = now(), woken_until = NULL,
+    updated_at = now()
 FROM lead l
 WHERE d.id = %(id)s AND l.id = d.lead_id AND d.target = 'EasyCars'
   AND (d.state = 'failed'

@@ -46,7 +46,8 @@ WHERE dealership_id = %(dealership_id)s AND is_active AND hold_reason IS NOT NUL
 
 _POSTPONE = """
 UPDATE lead_delivery d
-SET next_attempt_at = coalesce(c.hold_until, now()), last_error_code = 'CREDENTIALS_ON_HOLD',
+SET next_attempt_at = coalesce(c.hold_until, now()), woken_until = NULL,
+    last_error_code = 'CREDENTIALS_ON_HOLD',
     last_error = c.hold_reason, updated_at = now()
 FROM dealership_easycars_credentials c
 WHERE d.id = ANY(%(ids)s) AND d.state = 'pending' AND c.dealership_id = d.dealership_id

@@ -18,7 +18,7 @@ from forecourt.leads.lead import (
     Rating,
     VehicleInterest,
 )
-from forecourt.leads.ledger import Accepted, DeliveryView
+from forecourt.leads.ledger import LEASE_SECONDS, Accepted, DeliveryView
 from forecourt.leads.message import AddressPart, LeadMessage
 from forecourt.leads.outcome import DeliveryState
 from forecourt.storage.durability import RELAXED
@@ -27,6 +27,7 @@ from forecourt.storage.postgres import Connection, Database
 if TYPE_CHECKING:
     from uuid import UUID
 
+# A delivery is born woken: the batch that stores it is working on it.
 # In order of external_id, so that two batches with the same leads wait instead of deadlocking.
 _ACCEPT = f"""
 WITH {RELAXED}, incoming AS (
@@ -68,8 +69,9 @@ WITH {RELAXED}, incoming AS (
     RETURNING id, external_id, dealership_id, spam
 ), born AS (
     INSERT INTO lead_delivery (
-        lead_id, dealership_id, target, state, next_attempt_at)
-    SELECT id, dealership_id, 'EasyCars', 'pending', now()
+        lead_id, dealership_id, target, state, next_attempt_at, woken_until)
+    SELECT id, dealership_id, 'EasyCars', 'pending', now(),
+           now() + make_interval(secs => %(woken)s)
     FROM stored
     WHERE NOT spam
     RETURNING id, lead_id, state
@@ -138,7 +140,7 @@ def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> Accepted:
     cursor = connection.cursor(row_factory=dict_row)
     rows = cursor.execute(
         _ACCEPT,
-        {"leads": Jsonb([_row(lead) for lead in leads])},
+        {"leads": Jsonb([_row(lead) for lead in leads]), "woken": LEASE_SECONDS},
     ).fetchall()
     return Accepted(
         new={row["external_id"]: _view(row) for row in rows if row["is_new"]},
