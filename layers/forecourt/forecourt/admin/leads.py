@@ -1,34 +1,42 @@
-"""Routes of leads and their deliveries."""
+"""Routes of leads."""
 
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from forecourt.admin.access import not_found, not_woken
+from forecourt.admin.access import not_found
+from forecourt.admin.deliveries import with_attempts
 from forecourt.admin.documents import to_document
-from forecourt.admin.ports import LeadReports, Replays, Row, WakeUps
+from forecourt.admin.lead_changes import plan_change, read_patch
+from forecourt.admin.ports import LeadEdits, LeadReports, WakeUps
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
-from forecourt.admin.whole_numbers import LARGEST_ROW_ID, whole_number
-from forecourt.problem import Problem
+from forecourt.leads.wake_ups import WakeUp
+from forecourt.logs import get_logger
 
-_STATES = ("pending", "in_progress", "unconfirmed", "delivered", "failed")
-_MOST_DELIVERIES = 100
-_USUAL_DELIVERIES = 50
+STATUSES = ("received", "in progress", "won", "lost", "deleted")
 
 
 class LeadRoutes:
-    """Answers ``/api/admin/leads`` and ``/api/admin/deliveries``."""
+    """Answers ``/api/admin/leads`` and below it."""
 
-    def __init__(self, *, reports: LeadReports, replays: Replays, wake_ups: WakeUps) -> None:
+    def __init__(self, *, reports: LeadReports, edits: LeadEdits, wake_ups: WakeUps) -> None:
         self._reports = reports
-        self._replays = replays
+        self._edits = edits
         self._wake_ups = wake_ups
 
     def list_leads(self, request: AdminRequest) -> Reply:
-        """List leads, newest first."""
+        """List leads, newest first; ``status`` and ``spam`` (true, false) narrow the list."""
         page = request.page()
-        rows, total = self._reports.leads(request.scope, page)
+        spam = request.choice("spam", ("true", "false"))
+        rows, total = self._reports.leads(
+            request.scope,
+            page,
+            status=request.choice("status", STATUSES),
+            spam=None if spam is None else spam == "true",
+        )
         return Reply(
             HTTPStatus.OK,
             {"leads": [to_document(row) for row in rows], "pagination": page.describe(total)},
@@ -36,71 +44,55 @@ class LeadRoutes:
 
     def show_lead(self, request: AdminRequest) -> Reply:
         """Show one lead with its deliveries and every try they had."""
-        lead_id = _uuid(request.path["leadId"])
-        row = self._reports.lead(lead_id, request.scope)
+        return Reply(HTTPStatus.OK, self._describe(lead_id_of(request), request.scope))
+
+    def change_lead(self, request: AdminRequest) -> Reply:
+        """Change a lead's status or correct it: a new version, which its deliveries push.
+
+        ``easyCarsKeeps`` of the answer names what EasyCars lets nobody change any more. 409 where
+        the caller has seen another version, and for a lead that is deleted or erased.
+        """
+        request.caller.require_manager()
+        lead_id = lead_id_of(request)
+        patch = read_patch(request)
+        changed = self._edits.change(
+            lead_id, request.scope, partial(plan_change, patch), actor=request.actor
+        )
+        if changed is None:
+            raise not_found(what="lead")
+        change, wake_ups = changed
+        wake_best_effort(self._wake_ups, wake_ups)
+        shown = self._describe(lead_id, request.scope)
+        shown["changed"] = list(change.fields)
+        shown["easyCarsKeeps"] = [
+            {"field": kept.field, "message": kept.message} for kept in change.kept_by_easycars
+        ]
+        return Reply(HTTPStatus.OK, shown)
+
+    def _describe(self, lead_id: UUID, scope: int | None) -> dict[str, Any]:
+        row = self._reports.lead(lead_id, scope)
         if row is None:
             raise not_found(what="lead")
         lead = to_document(row)
         lead["deliveries"] = [
-            self._with_attempts(delivery) for delivery in self._reports.deliveries_of_lead(lead_id)
+            with_attempts(self._reports, delivery)
+            for delivery in self._reports.deliveries_of_lead(lead_id)
         ]
-        return Reply(HTTPStatus.OK, lead)
+        return lead
 
-    def list_deliveries(self, request: AdminRequest) -> Reply:
-        """List deliveries, last changed first; ``state`` and ``limit`` (50, at most 100)."""
-        rows = self._reports.deliveries(
-            request.scope,
-            request.choice("state", _STATES),
-            request.number("limit", default=_USUAL_DELIVERIES, largest=_MOST_DELIVERIES),
+
+def wake_best_effort(queue: WakeUps, wake_ups: Sequence[WakeUp]) -> None:
+    """Wake deliveries at once; those the queue does not take now, the sweeper wakes soon."""
+    unsent = queue.send_wake_ups(wake_ups) if wake_ups else ()
+    if unsent:
+        get_logger("admin_api").warning(
+            "The queue took no wake-up", delivery_ids=[one.delivery_id for one in unsent]
         )
-        return Reply(HTTPStatus.OK, {"deliveries": [to_document(row) for row in rows]})
-
-    def show_delivery(self, request: AdminRequest) -> Reply:
-        """Show one delivery with every try it had."""
-        row = self._reports.delivery(_delivery_id(request), request.scope)
-        if row is None:
-            raise not_found(what="delivery")
-        return Reply(HTTPStatus.OK, self._with_attempts(row))
-
-    def retry_delivery(self, request: AdminRequest) -> Reply:
-        """Make a failed delivery due now.
-
-        409 for one that is not failed: it is on its way already, or may have arrived. 503 where
-        the queue did not take its wake-up; asking again wakes it.
-        """
-        request.caller.require_manager()
-        delivery_id, scope = _delivery_id(request), request.scope
-        wake_up = self._replays.release(delivery_id, scope, actor=request.actor)
-        row = self._reports.delivery(delivery_id, scope)
-        if row is None:
-            raise not_found(what="delivery")
-        if wake_up is None:
-            raise Problem(
-                HTTPStatus.CONFLICT,
-                "delivery-not-failed",
-                f"Only a failed delivery can be tried again; this one is {row['state']}.",
-            )
-        if self._wake_ups.send_wake_ups([wake_up]):
-            raise not_woken()
-        return Reply(HTTPStatus.ACCEPTED, to_document(row))
-
-    def _with_attempts(self, row: Row) -> dict[str, Any]:
-        shown = to_document(row)
-        shown["attemptHistory"] = [
-            to_document(attempt) for attempt in self._reports.attempts(row["id"])
-        ]
-        return shown
 
 
-def _uuid(text: str) -> UUID:
+def lead_id_of(request: AdminRequest) -> UUID:
+    """Read the lead's id out of the address; 404 for what is none."""
     try:
-        return UUID(text)
+        return UUID(request.path["leadId"])
     except ValueError:
         raise not_found(what="lead") from None
-
-
-def _delivery_id(request: AdminRequest) -> int:
-    number = whole_number(request.path["deliveryId"], largest=LARGEST_ROW_ID)
-    if number is None:
-        raise not_found(what="delivery")
-    return number

@@ -1,10 +1,11 @@
 """What the admin API needs of the world; ``storage``, ``aws`` and ``easycars`` provide it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
 from forecourt.admin.audit import Actor
+from forecourt.admin.lead_changes import FindVehicle, LeadChange
 from forecourt.admin.request import Page
 from forecourt.leads.wake_ups import WakeUp
 from forecourt.security.credential_records import CredentialChanges, CredentialRecord
@@ -110,8 +111,10 @@ class Documents(Protocol):
 class LeadReports(Protocol):
     """Leads and their deliveries, read. ``scope`` is one dealership, None for all."""
 
-    def leads(self, scope: int | None, page: Page) -> Rows:
-        """Return leads, newest first."""
+    def leads(
+        self, scope: int | None, page: Page, *, status: str | None = None, spam: bool | None = None
+    ) -> Rows:
+        """Return leads, newest first: all, or those of a status, or only (no) spam."""
         ...
 
     def lead(self, lead_id: UUID, scope: int | None) -> Row | None:
@@ -132,6 +135,24 @@ class LeadReports(Protocol):
 
     def attempts(self, delivery_id: int) -> Sequence[Row]:
         """Return every try of a delivery, oldest first."""
+        ...
+
+
+class LeadEdits(Protocol):
+    """Leads, changed. A new version is wanted by every delivery of its lead."""
+
+    def change(
+        self,
+        lead_id: UUID,
+        scope: int | None,
+        plan: Callable[[Row, FindVehicle], LeadChange],
+        *,
+        actor: Actor,
+    ) -> tuple[LeadChange, Sequence[WakeUp]] | None:
+        """Change a lead as `plan` says of the locked row; None where there is no such lead.
+
+        A change of nothing is no new version. What `plan` raises undoes everything.
+        """
         ...
 
 

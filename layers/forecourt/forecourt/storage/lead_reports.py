@@ -18,18 +18,28 @@ _LEAD_HEAD = """l.external_id AS lead_id, l.dealership_id, l.name, l.email, l.ph
     l.easycars_customer_no AS easy_cars_customer_no,
     l.last_synced_to_easycars AS last_synced_to_easy_cars"""
 
+# What an older system called done is won.
+_WANTED_LEADS = f"""{_IN_SCOPE.format(table="l")}
+  AND (%(spam)s::boolean IS NULL OR l.spam = %(spam)s)
+  AND (%(status)s::text IS NULL OR l.status = %(status)s
+       OR (%(status)s = 'won' AND l.status = 'done'))"""
+
+_SHARES_KEY = """FROM lead o
+               WHERE o.dealership_id = l.dealership_id AND o.id <> l.id
+                 AND o.idempotency_key = l.idempotency_key"""
+
 _LEADS = f"""
-SELECT {_LEAD_HEAD},
+SELECT {_LEAD_HEAD}, EXISTS (SELECT {_SHARES_KEY}) AS shares_idempotency_key,
        (SELECT d.state FROM lead_delivery d
         WHERE d.lead_id = l.id AND d.target = 'EasyCars') AS easy_cars_state
 FROM lead l
-WHERE {_IN_SCOPE.format(table="l")}
+WHERE {_WANTED_LEADS}
 ORDER BY l.received_at DESC, l.id DESC
 LIMIT %(size)s OFFSET %(offset)s
 """  # noqa: S608 - the parts are constants of this file
 
 _COUNT_LEADS = f"""
-SELECT count(*) AS total FROM lead l WHERE {_IN_SCOPE.format(table="l")}
+SELECT count(*) AS total FROM lead l WHERE {_WANTED_LEADS}
 """  # noqa: S608 - the part is a constant of this file
 
 _LEAD = f"""
@@ -37,9 +47,7 @@ SELECT {_LEAD_HEAD}, l.message, l.source_page_url, l.company, l.consent,
        l.delivery_notes, l.idempotency_key, l.site_key_id, l.correlation_id, l.erased_at,
        jsonb_build_object('line', l.address_line, 'city', l.address_city,
            'state', l.address_state, 'postCode', l.address_post_code) AS address,
-       EXISTS (SELECT FROM lead o
-               WHERE o.dealership_id = l.dealership_id AND o.id <> l.id
-                 AND o.idempotency_key = l.idempotency_key) AS shares_idempotency_key
+       ARRAY(SELECT o.external_id {_SHARES_KEY} ORDER BY o.id) AS same_idempotency_key
 FROM lead l
 WHERE l.external_id = %(lead_id)s AND {_IN_SCOPE.format(table="l")}
 """  # noqa: S608 - the parts are constants of this file
@@ -87,10 +95,13 @@ class PostgresLeadReports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def leads(self, scope: int | None, page: Page) -> tuple[Sequence[_Row], int]:
+    def leads(
+        self, scope: int | None, page: Page, *, status: str | None = None, spam: bool | None = None
+    ) -> tuple[Sequence[_Row], int]:
         """Return leads, newest first, and how many there are."""
-        rows = self._rows(_LEADS, scope=scope, size=page.size, offset=page.offset)
-        return rows, int(self._rows(_COUNT_LEADS, scope=scope)[0]["total"])
+        wanted = {"scope": scope, "status": status, "spam": spam}
+        rows = self._rows(_LEADS, **wanted, size=page.size, offset=page.offset)
+        return rows, int(self._rows(_COUNT_LEADS, **wanted)[0]["total"])
 
     def lead(self, lead_id: UUID, scope: int | None) -> _Row | None:
         """Return one lead by its external id."""
