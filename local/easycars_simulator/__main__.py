@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local.easycars_simulator.accounts import default_accounts
 from local.easycars_simulator.simulator import DEFAULT_SEED, EasyCarsSimulator
+from local.easycars_simulator.vendor import Rules
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         seed=given.seed,
         latency=given.latency,
         state_path=given.state,
+        rules=Rules(lead_status_in_detail=given.lead_status),
     )
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -48,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--vehicles", type=int, default=120, help="of each dealer (default 120)")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds each answer takes")
     parser.add_argument("--state", type=Path, help="file that keeps leads over a restart")
+    parser.add_argument(
+        "--lead-status", action="store_true", help="let GetLeadDetail say LeadStatus"
+    )
     return parser
 
 

@@ -16,6 +16,7 @@ from local.easycars_simulator.dealer_stock import StockChangeError
 from local.easycars_simulator.faults import KINDS, VARIANTS, fault_as_json, fault_from_json
 from local.easycars_simulator.page import page_for_people
 from local.easycars_simulator.replies import HTML, Answer
+from local.easycars_simulator.request_tables import LEAD_STATUSES
 
 if TYPE_CHECKING:
     from local.easycars_simulator.simulator import EasyCarsSimulator
@@ -42,6 +43,7 @@ class ControlApi:
             },
             "requests": {"GET": self._requests, "DELETE": self._done(simulator.clear_requests)},
             "leads": {"GET": self._leads, "POST": self._add_foreign_lead},
+            "lead-edits": {"POST": self._edit_lead},
             "customers": {"GET": self._customers},
             "quotations": {"GET": self._quotations},
             "stock": {"GET": self._stock, "POST": self._change_stock},
@@ -109,6 +111,15 @@ class ControlApi:
 
     def _add_foreign_lead(self, given: Given) -> Answered:
         return {"leadNumber": self._simulator.add_foreign_lead(_account(given))}
+
+    def _edit_lead(self, given: Given) -> Answered:
+        status, fields = given.get("status"), given.get("fields") or {}
+        if status not in (None, *LEAD_STATUSES) or not isinstance(fields, dict):
+            message = "status must be 10, 30, 50, 60 or 90, and fields an object."
+            raise ValueError(message)
+        number = str(given.get("leadNumber"))
+        self._simulator.edit_lead(_account(given), number, status=status, fields=fields)
+        return {}
 
     def _customers(self, given: Given) -> Answered:
         return {"customers": self._simulator.customers(_account(given))}

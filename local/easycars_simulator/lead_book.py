@@ -161,6 +161,20 @@ class LeadBook:
             self._store(people, lead=changed)
             return changed
 
+    def edit_lead(self, number: str, *, fields: Mapping[str, Any], status: int | None) -> Lead:
+        """Change a lead as staff may, StockNumber included; the number has to be known."""
+        with self._lock:
+            lead = self._leads[number]
+            others = {name: value for name, value in fields.items() if name != "StockNumber"}
+            changed = replace(
+                lead,
+                fields={**lead.fields, **_kept(others)},
+                stock_number=fields.get("StockNumber", lead.stock_number),
+                status=lead.status if status is None else status,
+            )
+            self._store([], lead=changed)
+            return changed
+
     def add_quotation(
         self, fields: Mapping[str, Any], customers: Sequence[Mapping[str, Any]]
     ) -> tuple[str, list[str]]:

@@ -82,7 +82,7 @@ def update_lead(_vendor: Vendor, dealer: Dealer, source: str, body: Mapping[str,
 def get_lead_detail(
     vendor: Vendor, dealer: Dealer, source: str, body: Mapping[str, Any]
 ) -> Payload:
-    """Give the 25 fields of a lead of the caller's own source; there is no status among them."""
+    """Give the 25 fields of a lead of the caller's own source; its status only by a rule."""
     lead = _visible_lead(dealer, source, body["LeadNumber"])
     person = dealer.book.customer(lead.customer_number)
     given = lead.fields.get
@@ -104,6 +104,7 @@ def get_lead_detail(
         "CreatedDateTime": sydney_text(vendor.clock.told(lead.created_at)),
         "CustomerNo": person.number,
         **{f"Customer{name}": person.text(name) for name in CUSTOMER_TEXTS},
+        **({"LeadStatus": lead.status} if vendor.rules.lead_status_in_detail else {}),
     }
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -236,6 +236,25 @@ class EasyCarsSimulator:
         """Create a lead of another source; answers the number it takes."""
         self._dealers(account)
         return self.vendor.add_foreign_lead(account).number
+
+    def edit_lead(
+        self,
+        account: str,
+        number: str,
+        *,
+        status: int | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Change a lead as the dealer's staff do on the vendor's own pages.
+
+        `fields` are the vendor's names; StockNumber hangs the lead on another vehicle. Raises
+        LookupError when there is no such lead.
+        """
+        [dealer] = self._dealers(account)
+        if dealer.book.lead(number) is None:
+            message = f"There is no lead {number!r}."
+            raise LookupError(message)
+        dealer.book.edit_lead(number, fields=fields or {}, status=status)
 
     def advance_clock(self, seconds: float) -> None:
         """Move the vendor's clock, by which tokens expire and late commits fall due."""

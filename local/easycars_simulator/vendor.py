@@ -35,12 +35,15 @@ class Rules:
         Code for a wrong AccountNumber or AccountSecret: 1 or 7.
     email_case_matters
         Whether e-mail addresses that differ in case only are different customers.
+    lead_status_in_detail
+        Whether GetLeadDetail says ``LeadStatus``; in v1.05 it does not.
     """
 
     token_life: float = TOKEN_LIFE
     shared_tokens: bool = False
     account_refusal_code: int = 1
     email_case_matters: bool = False
+    lead_status_in_detail: bool = False
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.easycars_simulator import EasyCarsSimulator, default_accounts
+from local.easycars_simulator import EasyCarsSimulator, Rules, default_accounts
 from local.easycars_simulator.stock_table import STOCK_FIELDS
 from tests.support.vendor_caller import LEAD, SMALL_QUOTATION, STOCK, VendorCaller
 
@@ -226,6 +226,17 @@ def test_contacts_are_found_by_part_of_the_name_or_exactly(vendor: VendorCaller)
             "ABN": "",
         }
     ]
+
+
+def test_a_lead_tells_its_status_only_where_a_rule_says_so() -> None:
+    with (
+        EasyCarsSimulator(rules=Rules(lead_status_in_detail=True)) as simulator,
+        VendorCaller(simulator) as vendor,
+    ):
+        number = vendor.create_lead()["LeadNumber"]
+        vendor.call("UpdateLead", LeadNumber=number, LeadStatus=60)
+
+        assert vendor.call("GetLeadDetail", LeadNumber=number)["LeadStatus"] == 60
 
 
 def test_a_quotation_gets_a_number_and_its_customers_theirs(vendor: VendorCaller) -> None:

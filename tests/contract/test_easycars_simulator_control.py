@@ -93,6 +93,23 @@ def test_leads_are_told_with_customer_and_status(
     assert got(control.get("/quotations", params={"account": FIRST}))["quotations"] == []
 
 
+def test_staff_change_a_lead_on_the_vendors_own_pages(
+    control: httpx.Client, vendor: VendorCaller
+) -> None:
+    number = vendor.create_lead(StockNumber="12", Rating=1)["LeadNumber"]
+    edit = {"account": FIRST, "leadNumber": number, "status": 50}
+
+    got(control.post("/lead-edits", json={**edit, "fields": {"Rating": 3, "StockNumber": "13"}}))
+
+    detail = vendor.call("GetLeadDetail", LeadNumber=number)
+    assert (detail["Rating"], detail["StockNumber"], detail["VehicleInterest"]) == (3, "13", 1)
+    assert "LeadStatus" not in detail
+    [lead] = got(control.get("/leads", params={"account": FIRST}))["leads"]
+    assert lead["status"] == 50
+    assert control.post("/lead-edits", json={**edit, "leadNumber": "9"}).status_code == 404
+    assert control.post("/lead-edits", json={**edit, "status": 40}).status_code == 400
+
+
 def test_stock_is_changed(control: httpx.Client, vendor: VendorCaller) -> None:
     change = {"account": FIRST, "action": "set", "stockNumber": "12", "fields": {"Price": 1.5}}
     assert got(control.post("/stock", json=change)) == {"stockNumbers": ["12"]}
