@@ -1,9 +1,9 @@
 """Deliver the leads of a queue batch: store, claim, call, record (design 5.1, items 1 to 5).
 
-Each step is one commit, and between any two of them the process may die. A message is
-acknowledged only when the ledger no longer needs it: the delivery has ended, or a wake-up for its
-next try is on the queue. A message that meets somebody else's live lease comes back when that
-lease has run out, because the somebody may have died.
+Each step is one commit, and between any two of them the process may die. Once the ledger has a
+lead on disk its message has done its work: whatever is pending and due and that no message is on
+its way for, the sweeper wakes (:mod:`forecourt.leads.sweep`). So messages only come back while the
+database is away or where this invocation had no time for them.
 """
 
 import time
@@ -19,7 +19,6 @@ from forecourt.leads.batch import Batch
 from forecourt.leads.calls import Call, VendorCalls
 from forecourt.leads.gate import Admission, Gate
 from forecourt.leads.ledger import (
-    LEASE_SECONDS,
     Claim,
     ClaimRequest,
     DeliveryLedger,
@@ -44,8 +43,6 @@ _RESERVE_SECONDS = 12.0
 
 _LEAST_SECONDS = 10.0 + 30.0 + _RESERVE_SECONDS
 """With less time than this left nothing is claimed: a token, an answer, and what is kept back."""
-
-_AFTER_LEASE_SECONDS = 2.0
 
 _PROBING_SECONDS = 60.0
 _LEAST_PROBING_SECONDS = 10.0
@@ -218,9 +215,10 @@ class LeadDelivery:
         if not due or seconds_left() < _LEAST_SECONDS:
             return
         admission = self._gate.admit(due)
-        for view in admission.parked:
-            batch.settle_lead(view.external_id)
-        self._wake_later(batch, admission.waiting)
+        let_through = {view.delivery_id for view, _ in admission.open}
+        for view in due:
+            if view.delivery_id not in let_through:
+                batch.settle_lead(view.external_id)
         if seconds_left() < _LEAST_SECONDS:  # reading credentials can take long
             return
         claimed_at = self._clock()
@@ -238,7 +236,7 @@ class LeadDelivery:
         expired = [view.delivery_id for view in found.values() if view and _has_expired(view)]
         if expired:
             _log.warning("A worker died with these deliveries", delivery_ids=expired)
-            self._ledger.expire_leases(expired)
+            self._ledger.expire_leases(expired, self._policy.floors)
             found = self._ledger.look(leads)
         for lead, dealership_id in leads:
             if lead not in found:
@@ -252,19 +250,13 @@ class LeadDelivery:
         return [view for view in views.values() if view is not None]
 
     def _sort(self, batch: Batch, views: Sequence[DeliveryView]) -> list[DeliveryView]:
-        """Settle what has ended, set aside what has to wait, give back what is due."""
+        """Settle what has ended, waits or is somebody else's; give back what is due."""
         due: list[DeliveryView] = []
-        later: list[tuple[DeliveryView, float]] = []
         for view in views:
-            if view.state is DeliveryState.IN_PROGRESS:
-                batch.give_back(view.external_id, view.lease_left + _AFTER_LEASE_SECONDS)
-            elif view.state is not DeliveryState.PENDING:
-                batch.settle_lead(view.external_id)
-            elif view.due_in > 0:
-                later.append((view, view.due_in))
-            else:
+            if view.state is DeliveryState.PENDING and view.due_in <= 0:
                 due.append(view)
-        self._wake_later(batch, later)
+            else:
+                batch.settle_lead(view.external_id)
         return due
 
     def _claim(
@@ -275,7 +267,11 @@ class LeadDelivery:
         accounts = {view.delivery_id: account for view, account in admission.open}
         claims = self._ledger.claim(
             [
-                ClaimRequest(delivery_id=name, account_scope=account.credentials.account_scope)
+                ClaimRequest(
+                    delivery_id=name,
+                    account_scope=account.credentials.account_scope,
+                    lead_source=account.credentials.lead_source,
+                )
                 for name, account in accounts.items()
             ],
             worker,
@@ -283,7 +279,7 @@ class LeadDelivery:
         won = {claim.delivery_id for claim in claims}
         for view, _ in admission.open:
             if view.delivery_id not in won:
-                batch.give_back(view.external_id, LEASE_SECONDS + _AFTER_LEASE_SECONDS)
+                batch.settle_lead(view.external_id)
         return [(claim, accounts[claim.delivery_id]) for claim in claims]
 
     def _prepare_all(
@@ -325,7 +321,7 @@ class LeadDelivery:
             return []
         for call in updates:
             if call.claim.delivery_id not in held:
-                batch.give_back(call.claim.lead.external_id, LEASE_SECONDS)
+                batch.settle_lead(call.claim.lead.external_id)
         return [call for call in updates if call.claim.delivery_id in held]
 
     def _report_arrivals(
@@ -346,14 +342,14 @@ class LeadDelivery:
         self._report(batch, made)
 
     def _report(self, batch: Batch, reports: Sequence[Report]) -> None:
-        """Record outcomes, then see to each delivery's message."""
+        """Record outcomes, then send wake-ups for retries that are due before long."""
         if not reports:
             return
         leads = {report.claim.delivery_id: report.claim.lead for report in reports}
         wake_ups = []
         for row in self._recorder.record(reports):
             lead = leads[row.delivery_id]
-            if row.state is DeliveryState.PENDING:
+            if row.state is DeliveryState.PENDING and row.due_in <= LONGEST_DELAY_SECONDS:
                 wake_ups.append(
                     WakeUp(
                         delivery_id=row.delivery_id,
@@ -362,32 +358,17 @@ class LeadDelivery:
                         delay=_delay(row.due_in),
                     )
                 )
-            elif row.state is DeliveryState.IN_PROGRESS:
-                batch.give_back(lead.external_id, LEASE_SECONDS)
             else:
                 batch.settle_lead(lead.external_id)
         self._wake(batch, wake_ups)
 
-    def _wake_later(self, batch: Batch, views: Sequence[tuple[DeliveryView, float]]) -> None:
-        self._wake(
-            batch,
-            [
-                WakeUp(
-                    delivery_id=view.delivery_id,
-                    external_id=view.external_id,
-                    dealership_id=view.dealership_id,
-                    delay=_delay(seconds),
-                )
-                for view, seconds in views
-            ],
-        )
-
     def _wake(self, batch: Batch, wake_ups: Sequence[WakeUp]) -> None:
-        """Send wake-ups, and only then acknowledge the messages they take the place of."""
+        """Send wake-ups; a message takes the place of one that cannot be sent."""
         if not wake_ups:
             return
         unsent = set(self._queue.send_wake_ups(wake_ups))
         self._on_step(Step.WOKEN)
+        self._ledger.note_woken([wake_up.delivery_id for wake_up in wake_ups])
         for wake_up in wake_ups:
             if wake_up in unsent:
                 batch.give_back(wake_up.external_id, wake_up.delay)

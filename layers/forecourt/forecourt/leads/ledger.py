@@ -60,10 +60,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """Which delivery to claim, and the account it would be sent to now."""
+    """Which delivery to claim, and the account and client it would be sent with now."""
 
     delivery_id: int
     account_scope: str
+    lead_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +129,12 @@ class DeliveryLedger(Protocol):
         """
         ...
 
-    def expire_leases(self, delivery_ids: Collection[int]) -> None:
-        """Free those whose lease has run out: update → pending, create → unconfirmed."""
+    def expire_leases(self, delivery_ids: Collection[int], floors: Sequence[float]) -> None:
+        """Free those whose lease has run out: update → pending, create → unconfirmed.
+
+        An update waits ``floors[n - 1]`` seconds after its try *n*, 180 s at least, and fails
+        LEASE_EXPIRED after the last: one that ends its worker each time must not go on for ever.
+        """
         ...
 
     def claim(self, requests: Sequence[ClaimRequest], worker: str) -> Sequence[Claim]:
@@ -149,6 +154,10 @@ class DeliveryLedger(Protocol):
 
         What cannot be written is left out of the answer.
         """
+        ...
+
+    def note_woken(self, delivery_ids: Collection[int]) -> None:
+        """Note that a message comes for pending deliveries when they are due."""
         ...
 
     def fail(self, delivery_ids: Collection[int], code: str, detail: str) -> None:

@@ -40,6 +40,15 @@ class EasyCarsCredentials:
         return f"{self.environment}:{digest[:32]}"
 
     @property
+    def lead_source(self) -> str:
+        """Name the client EasyCars knows a lead's creator by, without revealing it.
+
+        GetLeadDetail shows a lead to the source that created it only (Lead API, 1.7).
+        """
+        client = self.client_id.get_secret_value().strip().upper()
+        return hashlib.sha256(f"client\n{client}".encode()).hexdigest()[:32]
+
+    @property
     def stock_scope(self) -> str:
         """Name the (environment, account, yard) a stock feed is complete for."""
         digest = hashlib.sha256((self.yard_code or "").encode()).hexdigest()

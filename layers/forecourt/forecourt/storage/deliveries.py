@@ -9,9 +9,12 @@ from psycopg.types.json import Jsonb
 from forecourt.leads.ledger import LEASE_SECONDS, Claim, ClaimRequest, DeliveryView
 from forecourt.leads.outcome import PROBE_AFTER_SECONDS, DeliveryState
 from forecourt.leads.sink import Operation
-from forecourt.leads.wake_ups import WakeUp
+from forecourt.leads.wake_ups import ON_ITS_WAY_SECONDS, WakeUp
+from forecourt.storage.durability import RELAXED
 from forecourt.storage.leads import LEAD_COLUMNS, lead_of_row
 from forecourt.storage.postgres import Database
+
+_FREED_AT_ONCE = 500
 
 _LOOK = """
 SELECT l.external_id, l.dealership_id, d.id AS delivery_id, d.state,
@@ -28,32 +31,49 @@ LEFT JOIN lead_delivery d ON d.lead_id = l.id AND d.target = 'EasyCars'
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = l.dealership_id AND c.is_active
 """
 
-# The lease of a create that may have been sent stays readable: probing counts from its end.
+# The lease of a create that may have been sent stays readable: probing counts from its end. An
+# element past the end of an array is null: after the last try there is no wait.
 _EXPIRE = """
-WITH expired AS (
+WITH dead AS MATERIALIZED (
+    SELECT id, (%(floors)s::float8[])[greatest(attempts, 1)] AS wait FROM lead_delivery
+    WHERE (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
+      AND state = 'in_progress' AND lease_until <= now()
+    ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), expired AS (
     UPDATE lead_delivery d
-    SET state = CASE operation WHEN 'create' THEN 'unconfirmed' ELSE 'pending' END,
-        next_attempt_at = CASE operation
-            WHEN 'create' THEN lease_until + make_interval(secs => %(probe_after)s) ELSE now() END,
+    SET state = CASE WHEN operation = 'create' THEN 'unconfirmed'
+                     WHEN dead.wait IS NULL THEN 'failed' ELSE 'pending' END,
+        next_attempt_at = CASE
+            WHEN operation = 'create' THEN lease_until + make_interval(secs => %(unknown_for)s)
+            ELSE now() + make_interval(secs => greatest(dead.wait, %(unknown_for)s)) END,
         lease_token = NULL, woken_until = NULL, last_error_code = 'LEASE_EXPIRED',
         last_error = 'The worker ended before it recorded what became of the request.',
         updated_at = now()
-    FROM (SELECT id FROM lead_delivery
-          WHERE id = ANY(%(ids)s) AND state = 'in_progress' AND lease_until <= now()
-          ORDER BY id FOR UPDATE SKIP LOCKED) dead
+    FROM dead
     WHERE d.id = dead.id
     RETURNING d.id
+), closed AS (
+    UPDATE lead_delivery_attempt a
+    SET outcome = 'lease_expired', finished_at = now(), code = 'LEASE_EXPIRED'
+    FROM expired
+    WHERE a.delivery_id = expired.id AND a.outcome IS NULL AND a.operation <> 'probe'
 )
-UPDATE lead_delivery_attempt a
-SET outcome = 'lease_expired', finished_at = now(), code = 'LEASE_EXPIRED'
-FROM expired
-WHERE a.delivery_id = expired.id AND a.outcome IS NULL AND a.operation <> 'probe'
+SELECT id FROM expired
 """
+
+_NOTE_WOKEN = f"""
+WITH {RELAXED}
+UPDATE lead_delivery
+SET woken_until = greatest(next_attempt_at, now()) + make_interval(secs => %(seconds)s)
+FROM relaxed
+WHERE id = ANY(%(ids)s) AND state = 'pending'
+"""  # noqa: S608 - the interpolated part is a constant
 
 _CLAIM = f"""
 WITH due AS (
-    SELECT d.id, d.lead_id, wanted.account_scope
-    FROM unnest(%(ids)s::bigint[], %(scopes)s::text[]) AS wanted(id, account_scope)
+    SELECT d.id, d.lead_id, wanted.account_scope, wanted.lead_source
+    FROM unnest(%(ids)s::bigint[], %(scopes)s::text[], %(sources)s::text[])
+         AS wanted(id, account_scope, lead_source)
     JOIN lead_delivery d ON d.id = wanted.id
     WHERE d.state = 'pending' AND (d.next_attempt_at IS NULL OR d.next_attempt_at <= now())
     ORDER BY d.id
@@ -72,6 +92,8 @@ WITH due AS (
         probe_upto = NULL,
         remote_scope = CASE WHEN l.easycars_lead_number IS NULL THEN due.account_scope
                             ELSE coalesce(d.remote_scope, due.account_scope) END,
+        remote_source = CASE WHEN l.easycars_lead_number IS NULL THEN due.lead_source
+                             ELSE d.remote_source END,
         updated_at = now()
     FROM due
     JOIN lead l ON l.id = due.lead_id
@@ -157,10 +179,35 @@ def look_at_deliveries(
     }
 
 
-def expire_leases(database: Database, delivery_ids: Collection[int]) -> None:
-    """Free deliveries whose lease has run out: update → pending, create → unconfirmed."""
+def expire_leases(
+    database: Database, delivery_ids: Collection[int] | None, floors: Sequence[float]
+) -> Collection[int]:
+    """Free deliveries whose lease has run out; says which those were.
+
+    Parameters
+    ----------
+    delivery_ids
+        Which to look at; None for all, 500 at a time.
+    floors
+        Seconds an update waits after each of its tries; past the last it fails. A create becomes
+        unconfirmed whatever its tries.
+    """
+    rows = database.connection().execute(
+        _EXPIRE,
+        {
+            "ids": None if delivery_ids is None else list(delivery_ids),
+            "floors": list(floors),
+            "unknown_for": PROBE_AFTER_SECONDS,
+            "limit": _FREED_AT_ONCE,
+        },
+    )
+    return [delivery_id for (delivery_id,) in rows]
+
+
+def note_woken(database: Database, delivery_ids: Collection[int]) -> None:
+    """Note that a message about pending deliveries arrives when they are due."""
     database.connection().execute(
-        _EXPIRE, {"ids": list(delivery_ids), "probe_after": PROBE_AFTER_SECONDS}
+        _NOTE_WOKEN, {"ids": list(delivery_ids), "seconds": ON_ITS_WAY_SECONDS}
     )
 
 
@@ -174,6 +221,7 @@ def claim_deliveries(
         {
             "ids": [request.delivery_id for request in requests],
             "scopes": [request.account_scope for request in requests],
+            "sources": [request.lead_source for request in requests],
             "lease": LEASE_SECONDS,
             "worker": worker,
         },
