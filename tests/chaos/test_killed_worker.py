@@ -182,6 +182,8 @@ def test_updates_of_a_killed_worker_are_done_by_the_next(
 
     killed(world, [wake_up], step)
     messages_come_back(world, survivor, [wake_up])
+    world.scene.pass_time("181 s")
+    assert survivor.deliver([wake_up]) == []
 
     assert states(world) == {"delivered": 1}
     (there,) = world.simulator.leads()

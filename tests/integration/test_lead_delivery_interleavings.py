@@ -93,6 +93,8 @@ class TestLedgerAwayDuringCalls:
         assert len(scene.sink.sent) == 2
         scene.pass_time("151 s")
         assert scene.deliver(wake(scene, FIRST)) == []
+        scene.pass_time("180 s")
+        assert scene.deliver(wake(scene, FIRST)) == []
         assert scene.delivery_row(FIRST)["state"] == "delivered"
 
     def test_a_hold_that_cannot_be_ended_costs_no_outcome(self, scene: Scene) -> None:
@@ -265,9 +267,12 @@ class TestSavedCredentials:
         scene.execute("DELETE FROM dealership_easycars_credentials")
         delivery = scene.new_delivery(ledger=SavedAfterLook(scene.database))
 
-        assert delivery.deliver_batch([queued(wake(scene, FIRST))], worker="w") == ["m0"]
+        assert delivery.deliver_batch([queued(wake(scene, FIRST))], worker="w") == []
 
-        assert scene.delivery_row(FIRST)["state"] == "pending"
+        row = scene.delivery_row(FIRST)
+        assert row["state"] == "pending"
+        assert row["due_in"] <= 0
+        assert row["woken_for"] is None
 
     def test_saved_again_they_wake_again_what_no_wake_up_was_sent_for(self, scene: Scene) -> None:
         dealership = scene.add_dealership(connected=False)

@@ -63,16 +63,16 @@ class TestTwoWorkers:
         assert len(failures) == 4
         assert scene.deliver(*bodies) == []
 
-    def test_a_message_that_meets_a_live_lease_comes_back_when_it_ends(self, scene: Scene) -> None:
+    def test_a_message_that_meets_a_live_lease_has_done_its_work(self, scene: Scene) -> None:
         dealership = scene.add_dealership()
         body = lead_body(dealership, LEAD)
         scene.store(body)
         claim_and_die(scene, LEAD)
 
-        assert scene.deliver(body) == ["m0"]
+        assert scene.deliver(body) == []
 
-        assert 140 < scene.queue.hidden["m0"] <= 152
         assert scene.sink.sent == []
+        assert scene.delivery_row(LEAD)["state"] == "in_progress"
 
 
 class TestDeadWorker:
@@ -92,7 +92,7 @@ class TestDeadWorker:
         assert (attempt["outcome"], attempt["worker"]) == ("lease_expired", "dead-worker")
         assert scene.sink.sent == []
 
-    def test_its_update_is_done_at_once(self, scene: Scene) -> None:
+    def test_its_update_is_done_again_when_the_vendor_has_ended_with_it(self, scene: Scene) -> None:
         dealership = scene.add_dealership()
         scene.deliver(lead_body(dealership, LEAD))
         scene.edit(LEAD, "rating = 'Hot'")
@@ -100,11 +100,35 @@ class TestDeadWorker:
         scene.pass_time("151 s")
 
         assert scene.deliver(wake(scene, LEAD)) == []
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["last_error_code"]) == ("pending", "LEASE_EXPIRED")
+        assert row["due_in"] == pytest.approx(180, abs=5)
+        scene.pass_time("180 s")
+        assert scene.deliver(wake(scene, LEAD)) == []
 
         assert scene.delivery_row(LEAD)["state"] == "delivered"
         assert scene.sink.sent[-1][0] is Operation.UPDATE
         outcomes = [attempt["outcome"] for attempt in scene.attempts(LEAD)]
         assert outcomes == ["delivered", "lease_expired", "delivered"]
+
+    def test_its_update_waits_longer_each_time_and_fails_in_the_end(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD))
+        scene.edit(LEAD, "rating = 'Hot'")
+        waits = []
+
+        for _ in range(8):
+            claim_and_die(scene, LEAD)
+            scene.pass_time("151 s")
+            assert scene.deliver(wake(scene, LEAD)) == []
+            row = scene.delivery_row(LEAD)
+            waits.append(row["due_in"])
+            scene.pass_time(f"{row['due_in'] or 0} s")
+
+        assert waits[:7] == pytest.approx([180, 300, 1200, 3600, 10800, 25200, 45240], abs=5)
+        assert (row["state"], row["last_error_code"]) == ("failed", "LEASE_EXPIRED")
+        assert row["next_attempt_at"] is None
+        assert len(scene.sink.sent) == 1
 
 
 class TestStaleView:
@@ -122,7 +146,7 @@ class TestStaleView:
 
         returned = scene.deliver(body)
 
-        assert returned == ["m0"]
+        assert returned == []
         assert len(scene.sink.sent) == created
         assert scene.delivery_row(LEAD)["state"] == "pending"
 
@@ -218,7 +242,7 @@ class TestLateWorker:
                 return claims
 
         frozen = scene.new_delivery(ledger=FrozenAfterClaim(scene.database))
-        assert frozen.deliver_batch([queued(wake(scene, LEAD))], worker="w") == ["m0"]
+        assert frozen.deliver_batch([queued(wake(scene, LEAD))], worker="w") == []
 
         assert len(scene.sink.sent) == 1
 

@@ -237,7 +237,7 @@ class Scene:
     def pass_time(self, by: str, *tables: str) -> None:
         """Move every time in the ledger into the past, as if that long had gone by."""
         columns = {
-            "lead_delivery": ("next_attempt_at", "lease_until", "claimed_at"),
+            "lead_delivery": ("next_attempt_at", "lease_until", "claimed_at", "woken_until"),
             "lead_delivery_attempt": ("started_at", "finished_at"),
             "dealership_easycars_credentials": ("hold_until", "created_at", "updated_at"),
         }
@@ -275,7 +275,8 @@ class Scene:
         return self.one(
             "SELECT d.*, l.easycars_lead_number, l.easycars_customer_no,"
             " extract(epoch FROM d.next_attempt_at - now())::float8 AS due_in,"
-            " extract(epoch FROM d.lease_until - now())::float8 AS lease_left"
+            " extract(epoch FROM d.lease_until - now())::float8 AS lease_left,"
+            " extract(epoch FROM d.woken_until - now())::float8 AS woken_for"
             " FROM lead_delivery d JOIN lead l ON l.id = d.lead_id WHERE l.external_id = %s",
             lead,
         )

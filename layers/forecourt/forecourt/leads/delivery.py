@@ -368,12 +368,12 @@ class LeadDelivery:
             return
         unsent = set(self._queue.send_wake_ups(wake_ups))
         self._on_step(Step.WOKEN)
-        self._ledger.note_woken([wake_up.delivery_id for wake_up in wake_ups])
         for wake_up in wake_ups:
             if wake_up in unsent:
                 batch.give_back(wake_up.external_id, wake_up.delay)
             else:
                 batch.settle_lead(wake_up.external_id)
+        self._ledger.note_woken([wake_up.delivery_id for wake_up in wake_ups])
 
 
 def _may_be_probed(view: DeliveryView) -> bool:

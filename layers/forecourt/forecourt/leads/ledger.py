@@ -188,5 +188,8 @@ class DeliveryLedger(Protocol):
         ...
 
     def release_held(self, dealership_id: int) -> Sequence[WakeUp]:
-        """End a hold and make everything due that waits for credentials."""
+        """End a hold and make everything due that waits for credentials.
+
+        Gives wake-ups for the oldest of them, which count as sent; the sweeper wakes the rest.
+        """
         ...

@@ -19,8 +19,6 @@ _PAUSES = (0.1, 0.4, 1.0, 2.0, 3.0)
 """Seconds between tries to record: a failover or a cut connection is often over by then, and what
 cannot be recorded becomes an unconfirmed lead."""
 
-_WOKEN_AT_ONCE = 200
-
 _METRIC_OF = {
     OutcomeKind.DELIVERED: "LeadsDelivered",
     OutcomeKind.RETRYABLE: "LeadsRetried",
@@ -138,8 +136,7 @@ class Recorder:
             except RetryableError as error:  # the next success ends the hold
                 _log.error("The hold could not be ended", code=error.code)
                 continue
-            # The rest have wake-ups of their own on the way, due within a quarter of an hour.
-            self._queue.send_wake_ups(released[:_WOKEN_AT_ONCE])
+            self._queue.send_wake_ups(released)
 
     def _tell_of_duplicate(self, report: Report, first: str) -> None:
         receipt = report.outcome.receipt

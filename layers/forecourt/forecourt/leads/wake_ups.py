@@ -8,7 +8,14 @@ from uuid import UUID
 from forecourt.leads.message import QueuedMessage
 
 LONGEST_DELAY_SECONDS = 900
-"""What SQS allows for DelaySeconds; a wake-up for later is sent on in steps of this."""
+"""What SQS allows for DelaySeconds; what is due later the sweeper wakes."""
+
+ON_ITS_WAY_SECONDS = 120
+"""How long a message that has been sent may take until it counts as lost."""
+
+MOST_WOKEN = 200
+MOST_WOKEN_PER_DEALERSHIP = 10
+"""How many due deliveries have a message and wait to be tried, in all and of one dealership."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

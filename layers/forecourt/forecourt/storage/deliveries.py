@@ -45,7 +45,8 @@ WITH dead AS MATERIALIZED (
                      WHEN dead.wait IS NULL THEN 'failed' ELSE 'pending' END,
         next_attempt_at = CASE
             WHEN operation = 'create' THEN lease_until + make_interval(secs => %(unknown_for)s)
-            ELSE now() + make_interval(secs => greatest(dead.wait, %(unknown_for)s)) END,
+            WHEN dead.wait IS NOT NULL
+            THEN now() + make_interval(secs => greatest(dead.wait, %(unknown_for)s)) END,
         lease_token = NULL, woken_until = NULL, last_error_code = 'LEASE_EXPIRED',
         last_error = 'The worker ended before it recorded what became of the request.',
         updated_at = now()

@@ -7,7 +7,7 @@ credentials ends it. How long it lasts follows from the refusals in the attempts
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from forecourt.leads.wake_ups import WakeUp
+from forecourt.leads.wake_ups import MOST_WOKEN_PER_DEALERSHIP, ON_ITS_WAY_SECONDS, WakeUp
 from forecourt.storage.postgres import Database
 
 _TRIAL_SECONDS = 150
@@ -59,17 +59,29 @@ UPDATE dealership_easycars_credentials SET hold_reason = NULL, hold_until = NULL
 WHERE dealership_id = %s AND hold_reason IS NOT NULL
 """
 
-_RELEASE = """
-UPDATE lead_delivery d
-SET state = 'pending', next_attempt_at = now(), updated_at = now(),
-    attempts = CASE d.state WHEN 'failed' THEN 0 ELSE d.attempts END
-FROM lead l
-WHERE d.dealership_id = %(dealership_id)s AND d.target = 'EasyCars' AND l.id = d.lead_id
-  AND (d.state = 'pending' OR (%(parked_too)s AND d.state = 'failed'))
-  AND d.last_error_code IN ('AUTHENTICATION_FAILED', 'INVALID_CREDENTIALS', 'CREDENTIALS_ON_HOLD',
-                            'NO_CONNECTION', 'CREDENTIALS_UNREADABLE')
-RETURNING d.id, l.external_id, d.dealership_id
+_WAITS_FOR_CREDENTIALS = """
+    d.dealership_id = %(dealership_id)s AND d.target = 'EasyCars'
+    AND (d.state = 'pending' OR (%(parked_too)s AND d.state = 'failed'))
+    AND d.last_error_code IN ('AUTHENTICATION_FAILED', 'INVALID_CREDENTIALS',
+                              'CREDENTIALS_ON_HOLD', 'NO_CONNECTION', 'CREDENTIALS_UNREADABLE')
 """
+
+# Thousands may have waited: a message goes to the oldest, the others are the sweeper's to wake.
+_RELEASE = f"""
+WITH first AS (
+    SELECT d.id FROM lead_delivery d WHERE {_WAITS_FOR_CREDENTIALS} ORDER BY d.id LIMIT %(most)s
+), released AS (
+    UPDATE lead_delivery d
+    SET state = 'pending', next_attempt_at = now(), updated_at = now(),
+        attempts = CASE d.state WHEN 'failed' THEN 0 ELSE d.attempts END,
+        woken_until = CASE WHEN d.id IN (SELECT id FROM first)
+                           THEN now() + make_interval(secs => %(on_its_way)s) END
+    FROM lead l
+    WHERE l.id = d.lead_id AND {_WAITS_FOR_CREDENTIALS}
+    RETURNING d.id, l.external_id, d.dealership_id, d.woken_until
+)
+SELECT id, external_id, dealership_id FROM released WHERE woken_until IS NOT NULL ORDER BY id
+"""  # noqa: S608 - the interpolated parts are constants
 
 
 def count_refusals(database: Database, dealership_id: int) -> int:
@@ -108,7 +120,7 @@ def postpone_to_hold(database: Database, delivery_ids: Collection[int]) -> None:
 
 
 def release_held(database: Database, dealership_id: int) -> Sequence[WakeUp]:
-    """End a hold because the credentials work; gives the wake-ups of all that waited for it."""
+    """End a hold because the credentials work; gives wake-ups for the oldest that waited."""
     return _release(database, dealership_id, parked_too=False)
 
 
@@ -120,7 +132,7 @@ def release_after_save(database: Database, dealership_id: int) -> Sequence[WakeU
     Returns
     -------
     sequence of WakeUp
-        To be sent to the leads queue.
+        To be sent to the leads queue, for the oldest ten; the sweeper wakes the others.
     """
     return _release(database, dealership_id, parked_too=True)
 
@@ -129,7 +141,13 @@ def _release(database: Database, dealership_id: int, *, parked_too: bool) -> Seq
     with database.transaction() as connection:
         connection.execute(_END_HOLD, (dealership_id,))
         rows = connection.execute(
-            _RELEASE, {"dealership_id": dealership_id, "parked_too": parked_too}
+            _RELEASE,
+            {
+                "dealership_id": dealership_id,
+                "parked_too": parked_too,
+                "most": MOST_WOKEN_PER_DEALERSHIP,
+                "on_its_way": ON_ITS_WAY_SECONDS,
+            },
         ).fetchall()
     return [
         WakeUp(delivery_id=delivery_id, external_id=external_id, dealership_id=owner)

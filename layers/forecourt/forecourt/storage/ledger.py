@@ -33,9 +33,9 @@ class PostgresLedger:
         """Show where leads stand."""
         return deliveries.look_at_deliveries(self._database, wanted)
 
-    def expire_leases(self, delivery_ids: Collection[int]) -> None:
+    def expire_leases(self, delivery_ids: Collection[int], floors: Sequence[float]) -> None:
         """Free deliveries whose lease has run out."""
-        deliveries.expire_leases(self._database, delivery_ids)
+        deliveries.expire_leases(self._database, delivery_ids, floors)
 
     def claim(self, requests: Sequence[ClaimRequest], worker: str) -> Sequence[Claim]:
         """Claim what is pending and due."""
@@ -53,6 +53,11 @@ class PostgresLedger:
         recorded = delivery_records.record_outcomes(self._database, reports)
         self._durability.wrote_relaxed()
         return recorded
+
+    def note_woken(self, delivery_ids: Collection[int]) -> None:
+        """Note that messages are on their way."""
+        deliveries.note_woken(self._database, delivery_ids)
+        self._durability.wrote_relaxed()
 
     def fail(self, delivery_ids: Collection[int], code: str, detail: str) -> None:
         """Park pending deliveries."""
