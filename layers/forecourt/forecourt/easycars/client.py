@@ -22,9 +22,11 @@ from forecourt.easycars.lead_messages import (
     LeadReceipt,
     UpdateLeadRequest,
 )
+from forecourt.easycars.reasons import Reason
 from forecourt.easycars.session import EasyCarsSession
 from forecourt.easycars.stock_messages import GetAdvertisementStocksRequest, StockFeed
 from forecourt.easycars.tokens import Service, Token
+from forecourt.errors import PermanentError
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 
 if TYPE_CHECKING:
@@ -166,6 +168,36 @@ class EasyCarsClient:
         detail = LeadDetail.model_validate(fields)
         return detail.model_copy(update={"raw_json": _as_json(fields), "warning": answer.warning})
 
+    def find_lead(
+        self, credentials: EasyCarsCredentials, lead_number: str, *, deadline: float | None = None
+    ) -> LeadDetail | None:
+        """Read one lead of our own lead source, or say that the vendor shows none of that number.
+
+        What an unknown number looks like is not documented (Lead API, 1.7). Code 7 counts, and a
+        Code 0 in which every field is null, blank, false or 0; nothing else does.
+
+        Raises
+        ------
+        RetryableError, PermanentError, AuthenticationError
+            Whether there is such a lead is not known.
+        """
+        request = GetLeadDetailRequest.from_fields({"LeadNumber": lead_number})
+        try:
+            answer = self._session.read(
+                verdict.LEAD_LOOKUP, credentials, request.to_wire(), deadline
+            )
+        except PermanentError as error:
+            if error.code == Reason.VENDOR_REFUSED:
+                return None
+            raise
+        detail = LeadDetail.model_validate(answer.fields)
+        if detail.lead_number is not None:
+            return detail
+        if any(_says_something(answer.fields[name]) for name in answer.fields.keys() - _ENVELOPE):
+            reason = "GetLeadDetail: Code 0 with a lead's fields, but without its LeadNumber"
+            raise PermanentError(Reason.MISSING_PAYLOAD, reason, target="EasyCars")
+        return None
+
     def search_contacts(
         self,
         credentials: EasyCarsCredentials,
@@ -180,14 +212,34 @@ class EasyCarsClient:
         An empty list means that the vendor said so with Code 0 or 5 and a list; a contact that
         cannot be read still counts as one.
         """
-        request = SearchContactsRequest.from_fields({"Name": name, "Email": email, "Phone": phone})
-        answer = self._session.read(
-            verdict.SEARCH_CONTACTS, credentials, request.to_wire(), deadline
-        )
+        answer = self._search_contacts(credentials, name, email, phone, deadline)
         return [
             Contact.model_validate(contact) if isinstance(contact, dict) else Contact()
             for contact in answer.fields["Contacts"]
         ]
+
+    def has_no_contact(
+        self,
+        credentials: EasyCarsCredentials,
+        *,
+        email: str | None = None,
+        phone: str | None = None,
+        deadline: float | None = None,
+    ) -> bool:
+        """Tell whether the vendor said with a plain Code 0 that nobody has this e-mail or phone."""
+        answer = self._search_contacts(credentials, None, email, phone, deadline)
+        return answer.fields["Contacts"] == [] and answer.warning is None
+
+    def _search_contacts(
+        self,
+        credentials: EasyCarsCredentials,
+        name: str | None,
+        email: str | None,
+        phone: str | None,
+        deadline: float | None,
+    ) -> verdict.Success:
+        request = SearchContactsRequest.from_fields({"Name": name, "Email": email, "Phone": phone})
+        return self._session.read(verdict.SEARCH_CONTACTS, credentials, request.to_wire(), deadline)
 
     def create_quotation(
         self,
@@ -211,6 +263,13 @@ class EasyCarsClient:
             customer_no_2=read_text(fields.get("CustomerNo2")),
             warning=answer.warning,
         )
+
+
+_ENVELOPE = frozenset({"Code", "ErrorMessage"})
+
+
+def _says_something(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, False, 0)
 
 
 def _as_json(fields: dict[str, Any]) -> str:

@@ -19,16 +19,31 @@ def parse_sydney_time(text: str | None) -> datetime | None:
     A time in the hour that October skips is read with the offset before the change, which is what
     a clock that was not put forward shows.
     """
+    readings = _readings(text)
+    return readings[0] if readings else None
+
+
+def latest_sydney_time(text: str | None) -> datetime | None:
+    """Read ``dd/MM/yyyy HH:mm:ss`` in Sydney as the latest moment it can mean, in UTC.
+
+    For whoever must not take a lead for older than it is: of the hour that April repeats the
+    second is taken.
+    """
+    return max(_readings(text), default=None)
+
+
+def _readings(text: str | None) -> list[datetime]:
+    """Say what a wall time can mean, that before a change of the clocks first."""
     if text is None:
-        return None
+        return []
     try:
         local = datetime.strptime(text.strip(), _CREATED_FORMAT)  # noqa: DTZ007 - zone comes next
     except ValueError:
-        return None
+        return []
     try:
-        return local.replace(tzinfo=_sydney(), fold=0).astimezone(UTC)
+        return [local.replace(tzinfo=_sydney(), fold=fold).astimezone(UTC) for fold in (0, 1)]
     except OverflowError:
-        return None
+        return []
 
 
 @cache

@@ -74,6 +74,9 @@ UPDATE_LEAD = Operation(
     payload_always=False,
 )
 LEAD_DETAIL = Operation(name="GetLeadDetail", service=Service.LEAD, payload="LeadNumber")
+LEAD_LOOKUP = Operation(
+    name="GetLeadDetail", service=Service.LEAD, payload="LeadNumber", payload_always=False
+)
 SEARCH_CONTACTS = Operation(
     name="SearchContacts", service=Service.LEAD, payload="Contacts", payload_is_list=True
 )
