@@ -1,7 +1,7 @@
 """One dealership's run: the row it holds, what it counted, how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -31,10 +31,11 @@ class SyncStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRun:
-    """A log row this process holds, and with it the right to write a dealership's vehicles.
+    """A log row this process holds, and with it the right to write a dealership's rows.
 
     Whoever takes the row over writes another ``run_token`` into it; a chunk that finds another
-    token than its own rolls back and stops.
+    token than its own rolls back and stops. ``progress`` is what an earlier attempt of the same
+    job had counted.
     """
 
     log_id: int
@@ -42,6 +43,7 @@ class SyncRun:
     dealership_id: int
     run_token: UUID
     started_at: datetime
+    progress: "Counts" = field(default_factory=lambda: Counts())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,16 @@ class Counts:
     def add_up(self) -> bool:
         """Whether every received item is accounted for exactly once."""
         return self.received == self.created + self.updated + self.unchanged + self.failed
+
+    def plus(self, *, updated: bool = False, failed: bool = False) -> "Counts":
+        """Count one more received item: failed, else updated, else unchanged."""
+        return replace(
+            self,
+            received=self.received + 1,
+            updated=self.updated + (updated and not failed),
+            unchanged=self.unchanged + (not updated and not failed),
+            failed=self.failed + failed,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

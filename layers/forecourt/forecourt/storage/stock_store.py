@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
-from forecourt.errors import PermanentError, SkippableError
+from forecourt.errors import SkippableError
 from forecourt.stock.plan import SyncJob
 from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
 from forecourt.stock.summary import DealershipEnd, JobSummary
 from forecourt.storage import sync_jobs, sync_logs, vehicles
-from forecourt.storage.postgres import Connection, Database
+from forecourt.storage.postgres import Database
 from forecourt.storage.settings import PostgresSettings
 
 
@@ -28,15 +28,7 @@ class PostgresStockStore:
 
     def open_run(self, job_id: UUID, dealership_id: int) -> SyncRun | SyncResult:
         """Take the dealership's lock, or return how this job's run already ended."""
-        wanted = (job_id, dealership_id, SyncType.STOCK)
-        started = sync_logs.start(self._database.connection(), *wanted)
-        if started is not None:
-            return started
-        with self._database.transaction() as connection:
-            taken = sync_logs.take(connection, *wanted)
-        if isinstance(taken, PermanentError):
-            raise taken
-        return taken
+        return sync_logs.open_run(self._database, job_id, dealership_id, SyncType.STOCK)
 
     def known_vehicles(self, run: SyncRun, source_scope: str) -> dict[str, KnownVehicle]:
         """Return every vehicle of the dealership that has a stock number, by that number."""
@@ -52,7 +44,7 @@ class PostgresStockStore:
         where = (run.dealership_id, source_scope)
         try:
             with self._database.transaction() as connection:
-                _renew(connection, run, progress)
+                sync_logs.renew(connection, run, progress)
                 fates = vehicles.upsert_all(
                     connection, *where, _keeping(chunk, kept), pipeline=self._pipeline
                 )
@@ -60,14 +52,14 @@ class PostgresStockStore:
         except vehicles.BadRowError:
             kept.extend(chunk)
         with self._database.transaction() as connection:
-            _renew(connection, run, progress)
+            sync_logs.renew(connection, run, progress)
             each = vehicles.upsert_each(connection, *where, kept)
         return list(zip(kept, each, strict=True))
 
     def remove_vehicles(self, run: SyncRun, stock_numbers: Sequence[str], progress: Counts) -> int:
         """Mark vehicles sold in one transaction that first proves the row is still this run's."""
         with self._database.transaction() as connection:
-            _renew(connection, run, progress)
+            sync_logs.renew(connection, run, progress)
             return vehicles.remove(connection, run.dealership_id, stock_numbers)
 
     def proposed_removals(self, run: SyncRun) -> Collection[str]:
@@ -130,9 +122,3 @@ def _keeping(chunk: Iterable[VehicleWrite], kept: list[VehicleWrite]) -> Iterato
     for write in chunk:
         kept.append(write)
         yield write
-
-
-def _renew(connection: Connection, run: SyncRun, progress: Counts) -> None:
-    if not sync_logs.renew(connection, run, progress):
-        detail = "another run holds the dealership's log row now; nothing more was stored"
-        raise PermanentError(code="LEASE_LOST", detail=detail, target="Forecourt")

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from forecourt.errors import PermanentError, RetryableError
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncStatus, SyncType
 from forecourt.stock.summary import DealershipEnd
-from forecourt.storage.postgres import TARGET, Connection
+from forecourt.storage.postgres import TARGET, Connection, Database
 
 # What opens a run and what a chunk writes is committed without waiting for the disk (set_config,
 # for that transaction alone): the closing of the row waits, and the log is written in order, so a
@@ -149,6 +149,26 @@ WHERE l.job_id = %(job_id)s AND l.dealership_id = ANY(%(planned)s)
 """
 
 
+def open_run(
+    database: Database, job_id: UUID, dealership_id: int, sync_type: SyncType
+) -> SyncRun | SyncResult:
+    """Take the dealership's lock, or return how this job's run already ended.
+
+    Raises
+    ------
+    PermanentError
+        ``ALREADY_RUNNING``: another job holds the lock; ``UNKNOWN_DEALERSHIP``.
+    """
+    started = start(database.connection(), job_id, dealership_id, sync_type)
+    if started is not None:
+        return started
+    with database.transaction() as connection:
+        taken = take(connection, job_id, dealership_id, sync_type)
+    if isinstance(taken, PermanentError):
+        raise taken
+    return taken
+
+
 def start(
     connection: Connection, job_id: UUID, dealership_id: int, sync_type: SyncType
 ) -> SyncRun | None:
@@ -227,17 +247,24 @@ def take(
     raise RetryableError(code="LOCK_CONTENDED", detail=detail, target=TARGET)
 
 
-def renew(connection: Connection, run: SyncRun, progress: Counts) -> bool:
-    """Extend the lease and note the progress; False when the row is no longer this run's.
+def renew(connection: Connection, run: SyncRun, progress: Counts) -> None:
+    """Extend the lease and note the progress.
 
-    As the first statement of a chunk's transaction it also holds off anyone who wants to take
-    the row over until the chunk is committed.
+    In the transaction of what is written it holds off anyone who wants to take the row over until
+    that is committed.
+
+    Raises
+    ------
+    PermanentError
+        ``LEASE_LOST``: the row is no longer this run's.
     """
     cursor = connection.execute(
         _RENEW,
         {"id": run.log_id, "run_token": run.run_token, "lease": LEASE, **_columns(progress)},
     )
-    return cursor.rowcount == 1
+    if cursor.rowcount != 1:
+        detail = "another run holds the dealership's log row now; nothing more was stored"
+        raise PermanentError(code="LEASE_LOST", detail=detail, target="Forecourt")
 
 
 def close(connection: Connection, run: SyncRun, closing: Closing) -> bool:
@@ -309,6 +336,7 @@ def _reopen(connection: Connection, own: Mapping[str, Any], job_id: UUID) -> Syn
         dealership_id=own["dealership_id"],
         run_token=uuid4(),
         started_at=own["started_at"],
+        progress=_counts(own),
     )
     try:
         with connection.transaction():
