@@ -50,6 +50,7 @@ class AdminClient:
         body: object = None,
         *,
         claims: Claims | None = ADMIN,
+        headers: Any = None,
         **query: Any,
     ) -> Answered:
         parameters = {name: str(value) for name, value in query.items()}
@@ -57,7 +58,7 @@ class AdminClient:
             "version": "2.0",
             "rawPath": path,
             "rawQueryString": urlencode(parameters),
-            "headers": {"content-type": "application/json"},
+            "headers": {"content-type": "application/json", **(headers or {})},
             "requestContext": {
                 "http": {"method": method, "path": path},
                 "requestId": "request-1",

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import psycopg.conninfo
 import pytest
 
+from local.easycars_simulator import EasyCarsSimulator, default_accounts
 from tests.support.admin_api import AdminClient
 from tests.support.aws_account import REGION, AwsAccount, aws_account
 from tests.support.handlers import new_sandbox
+from tests.support.lead_desk import LeadDesk, lead_desk
 
 
 @pytest.fixture
@@ -46,3 +48,25 @@ def dealership(admin: AdminClient) -> int:
     added = admin("POST", "/api/admin/dealerships", {"name": "O'Brien Motors"})
     dealership_id: int = added.body["id"]
     return dealership_id
+
+
+@pytest.fixture
+def vendor(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> Iterator[EasyCarsSimulator]:
+    """A vendor with two accounts, in the place of both environments."""
+    with EasyCarsSimulator(accounts=default_accounts(2, vehicles=3)) as running:
+        monkeypatch.setenv("EASYCARS_TEST_URL", running.url)
+        monkeypatch.setenv("EASYCARS_PRODUCTION_URL", running.url)
+        yield running
+
+
+@pytest.fixture
+def desk(
+    vendor: EasyCarsSimulator,
+    admin: AdminClient,
+    dealership: int,
+    account: AwsAccount,
+    database_url: str,
+) -> Iterator[LeadDesk]:
+    """The dealership, connected to the vendor's first account, and a delivery of its leads."""
+    with lead_desk(admin, dealership, vendor, database_url, account.key_arn) as lent:
+        yield lent
