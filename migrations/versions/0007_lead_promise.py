@@ -11,6 +11,15 @@ UP = """
 ALTER TABLE lead_delivery ADD COLUMN woken_until timestamptz;
 COMMENT ON COLUMN lead_delivery.woken_until IS
     'Until then a message about this row is taken to be on its way; the sweeper sends another after';
+CREATE INDEX idx_lead_delivery_woken ON lead_delivery (woken_until)
+    WHERE state IN ('pending', 'unconfirmed') AND woken_until IS NOT NULL;
+CREATE INDEX idx_lead_delivery_due_of_dealership
+    ON lead_delivery (dealership_id, next_attempt_at, id) WHERE state = 'pending';
+-- What waits and has no time would never be woken.
+UPDATE lead_delivery SET next_attempt_at = now()
+WHERE state IN ('pending', 'unconfirmed') AND next_attempt_at IS NULL;
+ALTER TABLE lead_delivery ADD CONSTRAINT ck_lead_delivery_time CHECK (
+    state NOT IN ('pending', 'unconfirmed') OR next_attempt_at IS NOT NULL);
 
 ALTER TABLE circuit_breaker ADD COLUMN closed_at timestamptz;
 COMMENT ON COLUMN circuit_breaker.closed_at IS
@@ -28,11 +37,17 @@ COMMENT ON COLUMN lead_delivery.remote_number IS
 CREATE INDEX idx_lead_delivery_remote_number ON lead_delivery (remote_scope, remote_number)
     WHERE remote_number IS NOT NULL;
 
--- Of leads that are older than announcements nobody is told again.
+-- Of leads that are older than announcements nobody is told again, and of leads that another
+-- program entered nobody is told at all.
 ALTER TABLE lead ADD COLUMN announced_at timestamptz DEFAULT now();
 ALTER TABLE lead ALTER COLUMN announced_at DROP DEFAULT;
 COMMENT ON COLUMN lead.announced_at IS 'When lead.accepted was published';
-CREATE INDEX idx_lead_unannounced ON lead (id) WHERE announced_at IS NULL AND NOT spam;
+CREATE INDEX idx_lead_unannounced ON lead (id) 
+    WHERE announced_at IS NULL AND NOT spam AND data_source = 'WebForm';
+
+ALTER TABLE lead ADD COLUMN refresh_tried_at timestamptz;
+COMMENT ON COLUMN lead.refresh_tried_at IS
+    'When EasyCars was last asked for the lead, answer or none; the least recently asked goes first';
 
 ALTER TABLE lead_delivery_attempt
     DROP CONSTRAINT lead_delivery_attempt_outcome_check,
@@ -65,9 +80,12 @@ ALTER TABLE lead_delivery_attempt
         'duplicate'));
 ALTER TABLE circuit_breaker DROP COLUMN closed_at;
 DROP INDEX idx_lead_unannounced;
+ALTER TABLE lead DROP COLUMN refresh_tried_at;
 ALTER TABLE lead DROP COLUMN announced_at;
 ALTER TABLE lead_delivery
-    DROP COLUMN remote_number, DROP COLUMN remote_source, DROP COLUMN woken_until;
+    DROP COLUMN remote_number, DROP COLUMN remote_source, DROP COLUMN woken_until,
+    DROP CONSTRAINT ck_lead_delivery_time;
+DROP INDEX idx_lead_delivery_due_of_dealership;
 """
 
 
