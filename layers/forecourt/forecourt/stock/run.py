@@ -30,23 +30,6 @@ class SyncStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncRun:
-    """A log row this process holds, and with it the right to write a dealership's rows.
-
-    Whoever takes the row over writes another ``run_token`` into it; a chunk that finds another
-    token than its own rolls back and stops. ``progress`` is what an earlier attempt of the same
-    job had counted.
-    """
-
-    log_id: int
-    job_id: UUID
-    dealership_id: int
-    run_token: UUID
-    started_at: datetime
-    progress: "Counts" = field(default_factory=lambda: Counts())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """What became of the items of one feed; ``received`` is the sum of the next four.
 
@@ -77,6 +60,23 @@ class Counts:
             unchanged=self.unchanged + (not updated and not failed),
             failed=self.failed + failed,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRun:
+    """A log row this process holds, and with it the right to write a dealership's rows.
+
+    Whoever takes the row over writes another ``run_token`` into it; a chunk that finds another
+    token than its own rolls back and stops. ``progress`` is what an earlier attempt of the same
+    job had counted.
+    """
+
+    log_id: int
+    job_id: UUID
+    dealership_id: int
+    run_token: UUID
+    started_at: datetime
+    progress: Counts = field(default_factory=Counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
