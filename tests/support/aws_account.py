@@ -19,6 +19,7 @@ class AwsAccount:
     """The resources' names; ``environment`` is what the functions' variables say of them."""
 
     queue_url: str
+    dead_letter_url: str
     key_arn: str
     environment: Mapping[str, str]
 
@@ -54,6 +55,7 @@ def aws_account(database_login: Mapping[str, str] | None = None) -> Iterator[Aws
     """Lend a new account; ``AWS_DEFAULT_REGION`` must be set."""
     with mock_aws():
         queue_url = boto3.client("sqs").create_queue(QueueName="leads")["QueueUrl"]
+        dead_letter_url = boto3.client("sqs").create_queue(QueueName="leads-dlq")["QueueUrl"]
         boto3.client("s3").create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
@@ -75,9 +77,11 @@ def aws_account(database_login: Mapping[str, str] | None = None) -> Iterator[Aws
         )
         yield AwsAccount(
             queue_url=queue_url,
+            dead_letter_url=dead_letter_url,
             key_arn=key,
             environment={
                 "LEADS_QUEUE_URL": queue_url,
+                "LEADS_DLQ_URL": dead_letter_url,
                 "RUN_BUCKET": BUCKET,
                 "SITE_KEY_SECRET_ARN": site_key["ARN"],
                 "DATABASE_SECRET_ARN": login["ARN"],

@@ -69,7 +69,9 @@ def test_objects_are_reached_by_prefix(template: SamTemplate) -> None:
         actions = texts(statement["Action"])
         if statement["Effect"] == "Allow" and any(a.endswith("Object") for a in actions):
             [resource] = texts(statement["Resource"])
-            assert resource in {"${RunBucket.Arn}/runs/*", "${RunBucket.Arn}/sites/*"}, owner
+            assert resource in {
+                f"${{RunBucket.Arn}}/{prefix}/*" for prefix in ("runs", "sites", "dead-letters")
+            }, owner
 
 
 def test_credentials_open_only_for_a_named_dealership(template: SamTemplate) -> None:
@@ -149,8 +151,8 @@ def test_the_bucket_is_private_encrypted_and_forgets_old_runs(template: SamTempl
 
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert [rule.get("ExpirationInDays") for rule in rules if rule.get("Prefix") == "runs/"] == [90]
-    assert not any("ExpirationInDays" in rule for rule in rules if rule.get("Prefix") != "runs/")
+    forgets = {r.get("Prefix"): r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r}
+    assert forgets == {"runs/": 90, "dead-letters/": 90}
 
 
 def test_what_cannot_be_made_again_outlives_the_stack(template: SamTemplate) -> None:

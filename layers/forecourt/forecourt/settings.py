@@ -98,6 +98,23 @@ class _LeadsQueue(FunctionSettings):
     leads_queue_url: Url = Field(description="the https address of the leads queue")
 
 
+class _LeadsQueues(_LeadsQueue):
+    leads_dlq_url: Url = Field(description="the https address of the leads dead-letter queue")
+
+    @model_validator(mode="after")
+    def _queues_differ(self) -> Self:
+        if self.leads_dlq_url == self.leads_queue_url:
+            raise ValueError
+        return self
+
+    @classmethod
+    def _combination_rule(cls) -> str:
+        return (
+            "LEADS_DLQ_URL equals LEADS_QUEUE_URL: set it to the address of the "
+            "dead-letter queue, or parked messages come straight back"
+        )
+
+
 class _RunBucket(FunctionSettings):
     run_bucket: Name = Field(description="the name of the bucket for plans and site files")
 
@@ -139,23 +156,8 @@ class LeadIntakeSettings(_LeadsQueue, _RunBucket, _SiteKeySecret):
     """Settings of ``lead_intake``; it knows no database."""
 
 
-class LeadDeliverySettings(_Database, _LeadsQueue, _CredentialsKey, _EasyCars, _AlertTopic):
+class LeadDeliverySettings(_Database, _LeadsQueues, _CredentialsKey, _EasyCars, _AlertTopic):
     """Settings of ``lead_delivery``."""
-
-    leads_dlq_url: Url = Field(description="the https address of the leads dead-letter queue")
-
-    @model_validator(mode="after")
-    def _queues_differ(self) -> Self:
-        if self.leads_dlq_url == self.leads_queue_url:
-            raise ValueError
-        return self
-
-    @classmethod
-    def _combination_rule(cls) -> str:
-        return (
-            "LEADS_DLQ_URL equals LEADS_QUEUE_URL: set it to the address of the "
-            "dead-letter queue, or parked messages come straight back"
-        )
 
 
 class SyncPlannerSettings(_Database, _RunBucket):
@@ -176,7 +178,7 @@ class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):
 
 
 class AdminApiSettings(
-    _Database, _LeadsQueue, _RunBucket, _CredentialsKey, _SiteKeySecret, _EasyCars
+    _Database, _LeadsQueues, _RunBucket, _CredentialsKey, _SiteKeySecret, _EasyCars
 ):
     """Settings of ``admin_api``; EasyCars is called by "test connection" alone."""
 

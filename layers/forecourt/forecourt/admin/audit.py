@@ -1,7 +1,7 @@
 """What the audit log is told."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +25,11 @@ class AuditEntry:
     subject_id: str | int | None
     dealership_id: int | None
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+class AuditLog(Protocol):
+    """Where deeds are written down that change no row of ours."""
+
+    def write(self, actor: Actor, entry: AuditEntry) -> None:
+        """Write one down; RetryableError where that is not possible now."""
+        ...

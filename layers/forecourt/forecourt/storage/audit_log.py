@@ -3,7 +3,7 @@
 from psycopg.types.json import Jsonb
 
 from forecourt.admin.audit import Actor, AuditEntry
-from forecourt.storage.postgres import Connection
+from forecourt.storage.postgres import Connection, Database
 
 _INSERT = """
 INSERT INTO audit_log
@@ -29,3 +29,15 @@ def write_audit(connection: Connection, actor: Actor, entry: AuditEntry) -> None
             "correlation_id": actor.correlation_id,
         },
     )
+
+
+class PostgresAuditLog:
+    """Adapter of :class:`forecourt.admin.audit.AuditLog`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(self, actor: Actor, entry: AuditEntry) -> None:
+        """Insert one row in a transaction of its own."""
+        with self._database.transaction() as connection:
+            write_audit(connection, actor, entry)
