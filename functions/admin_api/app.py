@@ -5,13 +5,13 @@ from typing import Any
 
 from forecourt.admin.api import AdminApi
 from forecourt.admin.credentials import CredentialRoutes
-from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.leads import LeadRoutes
+from forecourt.admin.site_files import SiteFiles
+from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
 from forecourt.admin.vehicles import VehicleRoutes
-from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.s3 import JsonBucket
 from forecourt.aws.secrets import SecretStore
@@ -20,7 +20,6 @@ from forecourt.aws.step_functions import SyncStateMachine
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.security.site_keys import RememberedKeyRing
 from forecourt.settings import AdminApiSettings
-from forecourt.storage.audit_log import PostgresAuditLog
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.dealerships import PostgresDealerships
@@ -29,6 +28,7 @@ from forecourt.storage.lead_reports import PostgresLeadReports
 from forecourt.storage.postgres import Database
 from forecourt.storage.replays import PostgresReplays
 from forecourt.storage.settings import PostgresSettings
+from forecourt.storage.site_keys import PostgresSiteKeys
 from forecourt.storage.sync_reports import PostgresSyncReports
 from forecourt.storage.vehicle_edits import PostgresVehicleEdits
 
@@ -51,6 +51,9 @@ def api() -> AdminApi:
     replays = PostgresReplays(database)
     wake_ups = SqsWakeUps(settings.leads_queue_url)
     reports = PostgresLeadReports(database)
+    site_keys = PostgresSiteKeys(database)
+    files = SiteFiles(site_keys=site_keys, documents=JsonBucket(settings.run_bucket))
+    ring = RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn))
     return AdminApi(
         credentials=CredentialRoutes(
             credentials=vault,
@@ -59,19 +62,17 @@ def api() -> AdminApi:
             wake_ups=wake_ups,
             probe=easycars,
         ),
-        dead_letters=DeadLetterRoutes(
-            queue=SqsDeadLetters(settings.leads_dlq_url, settings.leads_queue_url),
-            copies=S3DeadLetterCopies(settings.run_bucket),
-            audit_log=PostgresAuditLog(database),
-        ),
         dealerships=DealershipRoutes(
             dealerships=dealerships,
             settings=PostgresSettings(database),
-            documents=JsonBucket(settings.run_bucket),
-            key_ring=RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn)),
+            files=files,
+            key_ring=ring,
         ),
         deliveries=DeliveryRoutes(reports=reports, replays=replays, wake_ups=wake_ups),
         leads=LeadRoutes(reports=reports, edits=PostgresLeadEdits(database), wake_ups=wake_ups),
+        site_keys=SiteKeyRoutes(
+            site_keys=site_keys, dealerships=dealerships, files=files, key_ring=ring
+        ),
         sync=SyncRoutes(
             reports=PostgresSyncReports(database),
             credentials=vault,

@@ -28,7 +28,7 @@ def intake() -> LeadIntake:
     secrets = SecretStore()
     ring = RememberedKeyRing(lambda: secrets.read(settings().site_key_secret_arn))
     return LeadIntake(
-        key_ring=ring.current,
+        verify_key=ring.verify,
         sites=SiteDirectory(JsonBucket(settings().run_bucket, read_seconds=1.0)),
         rate_limit=RateLimit(),
         queue=SqsIntakeQueue(settings().leads_queue_url),

@@ -18,7 +18,9 @@ from local.commands.output import (
 )
 from local.commands.target import StackTarget
 
-app = typer.Typer(no_args_is_help=True, help="Add and list dealerships.")
+app = typer.Typer(
+    no_args_is_help=True, help="Add and list dealerships, and say which websites may post."
+)
 
 
 @app.command()
@@ -71,3 +73,45 @@ def list_(data: DataOption = None, stack: StackOption = None, as_json: JsonOptio
         ),
         empty="No dealership yet. Add one: forecourt dealership add --name NAME",
     )
+
+
+@app.command()
+def origins(
+    dealership: Annotated[int, typer.Argument(metavar="ID", min=1, help="The dealership's id.")],
+    *,
+    allowed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="URL",
+            help="The websites whose pages may post leads, instead of those so far; repeatable.",
+        ),
+    ] = None,
+    any_page: Annotated[bool, typer.Option("--any", help="Let pages of any website post.")] = False,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show or set the websites whose pages may post a dealership's leads.
+
+    Servers, which send no Origin header, may always post. A change is in force within a minute.
+    """
+    if any_page and allowed:
+        message = "--set and --any exclude each other"
+        raise typer.BadParameter(message)
+    target = StackTarget.find(data, stack)
+    path = f"/api/admin/dealerships/{dealership}/origins"
+    if allowed or any_page:
+        found = target.admin("PUT", path, body={"origins": allowed or []})
+    else:
+        found = target.admin("GET", path)
+    if as_json:
+        print_json(found)
+        return
+    for origin in found["origins"]:
+        console.print(text(origin))
+    if not found["origins"]:
+        console.print(
+            f"Pages of any website may post with a key of dealership {dealership}. "
+            f"Narrow it: forecourt dealership origins {dealership} --set https://dealer.example"
+        )

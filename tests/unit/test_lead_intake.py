@@ -18,7 +18,7 @@ from forecourt.leads.intake import MAX_BODY_BYTES, IntakeResult, LeadIntake
 from forecourt.leads.message import LeadMessage, parse_message
 from forecourt.leads.rate_limit import RateLimit
 from forecourt.leads.sites import SiteDirectory
-from forecourt.security.site_keys import SiteKeyRing
+from forecourt.security.site_keys import SiteKey, SiteKeyRing
 
 RING = SiteKeyRing({1: SecretStr("a secret of the site keys")})
 KEY = RING.make(7, "k1")
@@ -80,17 +80,17 @@ class Website:
         clock = lambda: self.seconds  # noqa: E731 - a clock the test moves
         self.ring_away = False
         self.intake = LeadIntake(
-            key_ring=self.key_ring,
+            verify_key=self.verify_key,
             sites=SiteDirectory(self.documents, clock=clock),
             rate_limit=RateLimit(clock=clock),
             queue=self.queue,
             now=lambda: datetime(2026, 11, 21, 1, 2, 3, 456000, tzinfo=UTC),
         )
 
-    def key_ring(self) -> SiteKeyRing:
+    def verify_key(self, text: str) -> SiteKey | None:
         if self.ring_away:
             raise RetryableError(code="AWS_AWAY", detail="Away.", target="SecretsManager")
-        return RING
+        return RING.verify(text)
 
     def send(
         self, body: object = LEAD, *, method: str = "POST", path: str = "/api/leads", **more: str
@@ -444,6 +444,50 @@ def test_the_site_file_is_read_once_a_minute(website: Website) -> None:
     for second in (0, 30, 59, 61):
         website.seconds = second
         website.send()
+
+    assert website.documents.reads == 2
+
+
+def key_file(*key_ids: str, origins: tuple[str, ...] = ()) -> dict[str, Any]:
+    keys = [{"keyId": key_id, "ratePerSecond": 10, "burst": 9} for key_id in key_ids]
+    return {"dealershipId": 7, "keys": keys, "origins": list(origins)}
+
+
+def test_a_revoked_key_is_refused_within_a_minute(website: Website) -> None:
+    website.send()
+    website.documents.site = key_file("k2")
+
+    website.seconds = 59.9
+    assert website.send().answer.status == 202
+    website.seconds = 60
+    assert website.send().answer.status == 401
+
+
+def test_a_new_key_works_after_five_seconds(website: Website) -> None:
+    new = RING.make(7, "k2")
+    website.send()
+    website.documents.site = key_file("k1", "k2")
+
+    assert website.send(x_site_key=new).answer.status == 401
+    website.seconds = 5
+    assert website.send(x_site_key=new).answer.status == 202
+
+
+def test_a_newly_listed_origin_works_after_five_seconds() -> None:
+    website = Website(origins=(ORIGIN,))
+    website.send()
+    website.documents.site = key_file("k1", origins=(ORIGIN, "https://new.example"))
+
+    assert website.send(origin="https://new.example").answer.status == 403
+    website.seconds = 5
+    assert website.send(origin="https://new.example").answer.status == 202
+
+
+def test_refused_keys_make_the_site_file_read_every_five_seconds_at_most(website: Website) -> None:
+    for tenth in range(100):
+        website.seconds = tenth / 10
+        website.send(x_site_key=RING.make(7, "made up"))
+        website.send(x_site_key=RING.make(7, "revoked"))
 
     assert website.documents.reads == 2
 

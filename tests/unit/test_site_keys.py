@@ -80,6 +80,28 @@ def test_the_secret_is_read_again_when_old_and_kept_when_it_cannot_be() -> None:
     assert versions == [1, 1, 1, 1, 2]
 
 
+def test_a_key_of_a_secret_added_a_moment_ago_is_taken_and_made_up_ones_cost_one_reading() -> None:
+    reads, seconds = [0], [0.0]
+    secret = {"1": OLD}
+
+    def read() -> dict[str, SecretStr]:
+        reads[0] += 1
+        return dict(secret)
+
+    ring = RememberedKeyRing(read, clock=lambda: seconds[0])
+    new = SiteKeyRing({2: NEW}).make(7, "k1")
+    assert ring.verify(new) is None
+    secret["2"] = NEW
+
+    seconds[0] = 10
+    assert ring.verify(new)
+    assert ring.verify(SiteKeyRing({1: OLD}).make(7, "k1"))
+    for _ in range(50):
+        assert ring.verify(SiteKeyRing({9: NEW}).make(7, "k1")) is None
+        assert ring.verify("no key") is None
+    assert reads == [2]
+
+
 @pytest.mark.parametrize(
     ("text", "origin"),
     [

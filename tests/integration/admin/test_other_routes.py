@@ -85,13 +85,14 @@ def test_a_new_dealership_has_a_key_that_intake_accepts(
     assert actions == [("dealership.created",), ("site_key.created",)]
 
 
-def test_a_dealership_is_added_also_when_its_site_file_cannot_be(admin: AdminClient) -> None:
+def test_a_dealership_intake_cannot_be_told_of_is_not_added(admin: AdminClient) -> None:
     boto3.client("s3").delete_bucket(Bucket=BUCKET)
 
-    added = admin("POST", "/api/admin/dealerships", {"name": "Early"})
+    refused = admin("POST", "/api/admin/dealerships", {"name": "Early"})
 
-    assert added.status == 201
-    assert added.body["siteKey"]
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "30")
+    assert refused.body["type"] == "urn:forecourt:problem:site-not-published"
+    assert admin("GET", "/api/admin/dealerships").body == {"dealerships": []}
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from typing import Any
 
 from forecourt.admin.access import Caller
 from forecourt.admin.credentials import CredentialRoutes
-from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.documents import to_json
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Router
+from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
 from forecourt.admin.vehicles import VehicleRoutes
 from forecourt.errors import ForecourtError, RetryableError
@@ -33,15 +33,16 @@ class AdminApi:
         self,
         *,
         credentials: CredentialRoutes,
-        dead_letters: DeadLetterRoutes,
         dealerships: DealershipRoutes,
         deliveries: DeliveryRoutes,
         leads: LeadRoutes,
+        site_keys: SiteKeyRoutes,
         sync: SyncRoutes,
         vehicles: VehicleRoutes,
     ) -> None:
         self._router = Router()
         easycars = "/api/admin/easycars"
+        dealership = "/api/admin/dealerships/{dealershipId}"
         for method, template, route in (
             ("GET", f"{easycars}/credentials", credentials.show),
             ("POST", f"{easycars}/credentials", credentials.save),
@@ -59,14 +60,17 @@ class AdminApi:
             ("GET", "/api/admin/deliveries", deliveries.list),
             ("GET", "/api/admin/deliveries/{deliveryId}", deliveries.show),
             ("POST", "/api/admin/deliveries/{deliveryId}/retry", deliveries.retry),
-            ("GET", "/api/admin/dead-letters", dead_letters.list_letters),
-            ("POST", "/api/admin/dead-letters/redrive", dead_letters.redrive),
-            ("GET", "/api/admin/dead-letters/{messageId}", dead_letters.show_letter),
             ("GET", "/api/admin/vehicles", sync.list_vehicles),
             ("GET", "/api/admin/vehicles/{vehicleId}", vehicles.show),
             ("PATCH", "/api/admin/vehicles/{vehicleId}", vehicles.change),
             ("GET", "/api/admin/dealerships", dealerships.list),
             ("POST", "/api/admin/dealerships", dealerships.add),
+            ("GET", f"{dealership}/site-keys", site_keys.list),
+            ("POST", f"{dealership}/site-keys", site_keys.add),
+            ("PATCH", f"{dealership}/site-keys/{{keyId}}", site_keys.change),
+            ("DELETE", f"{dealership}/site-keys/{{keyId}}", site_keys.revoke),
+            ("GET", f"{dealership}/origins", site_keys.show_origins),
+            ("PUT", f"{dealership}/origins", site_keys.set_origins),
             ("GET", "/api/admin/settings", dealerships.show_settings),
             ("PUT", "/api/admin/settings", dealerships.change_settings),
         ):

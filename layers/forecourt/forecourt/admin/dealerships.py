@@ -3,37 +3,28 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from forecourt.admin.access import Role, not_found
 from forecourt.admin.documents import to_document
-from forecourt.admin.ports import Dealerships, Documents, Settings
+from forecourt.admin.ports import Dealerships, Settings
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
-from forecourt.errors import ForecourtError
-from forecourt.leads.sites import site_path
-from forecourt.logs import get_logger
-from forecourt.security.origins import normal_origin
+from forecourt.admin.site_files import SiteFiles
+from forecourt.admin.site_keys import Origins
+from forecourt.leads.sites import Rate, site_document
 from forecourt.security.site_keys import RememberedKeyRing, new_key_id
-from forecourt.validation import RequestBody, wrong_value
+from forecourt.validation import RequestBody
+
+_NOT_ADDED = "The dealership was not added: intake cannot be told of it. Try again in a moment."
 
 
-class NewDealership(RequestBody):
+class NewDealership(Origins):
     """The body of ``POST /api/admin/dealerships``."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)]
     origins: list[str] = Field(default_factory=list, max_length=50)
-
-    @field_validator("origins")
-    @classmethod
-    def _as_browsers_write_them(cls, value: list[str]) -> list[str]:
-        normal = [normal_origin(origin) for origin in value]
-        if None in normal:
-            raise wrong_value(
-                cure="must hold web origins like https://www.dealer.example, without a path"
-            )
-        return [origin for origin in dict.fromkeys(normal) if origin is not None]
 
 
 class DealershipSettings(RequestBody):
@@ -65,28 +56,35 @@ class DealershipRoutes:
         *,
         dealerships: Dealerships,
         settings: Settings,
-        documents: Documents,
+        files: SiteFiles,
         key_ring: RememberedKeyRing,
     ) -> None:
         self._dealerships = dealerships
         self._settings = settings
-        self._documents = documents
+        self._files = files
         self._key_ring = key_ring
 
     def add(self, request: AdminRequest) -> Reply:
-        """Add a dealership with its first site key, and tell intake of it."""
+        """Add a dealership with its first site key.
+
+        Intake is told first: where that fails nothing is stored, and the request can be repeated
+        without leaving a second dealership or one whose origins nobody checks.
+        """
         request.caller.require_admin()
         body = request.fields(NewDealership)
         ring = self._key_ring.current()
         key_id = new_key_id()
-        dealership_id = self._dealerships.add(
+        dealership_id = self._dealerships.next_id()
+        document = site_document(dealership_id, {key_id: Rate()}, body.origins)
+        self._files.put(dealership_id, document, what=_NOT_ADDED)
+        self._dealerships.add(
+            dealership_id,
             body.name,
             body.origins,
             key_id=key_id,
             secret_version=ring.newest_version,
             actor=request.actor,
         )
-        self._publish_site(dealership_id)
         return Reply(
             HTTPStatus.CREATED,
             {
@@ -138,16 +136,6 @@ class DealershipRoutes:
     def _require_dealership(self, dealership_id: int) -> None:
         if not self._dealerships.exists(dealership_id):
             raise not_found(what="dealership")
-
-    def _publish_site(self, dealership_id: int) -> None:
-        # Without the file, intake trusts the key's signature; so the dealership works already.
-        try:
-            document = self._dealerships.site_document(dealership_id)
-            self._documents.put(site_path(dealership_id), document)
-        except ForecourtError as error:
-            get_logger("admin_api").warning(
-                "Site file not written", dealership_id=dealership_id, code=error.code
-            )
 
 
 def _typed(value: str | None) -> str | bool | int | None:

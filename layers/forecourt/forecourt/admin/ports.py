@@ -59,12 +59,23 @@ class ConnectionProbe(Protocol):
 
 
 class Dealerships(Protocol):
-    """Dealerships, their settings and what intake reads of them."""
+    """The table of dealerships."""
+
+    def next_id(self) -> int:
+        """Take the id of a dealership that is about to be added."""
+        ...
 
     def add(
-        self, name: str, origins: Sequence[str], *, key_id: str, secret_version: int, actor: Actor
-    ) -> int:
-        """Insert a dealership with its first site key; return its id."""
+        self,
+        dealership_id: int,
+        name: str,
+        origins: Sequence[str],
+        *,
+        key_id: str,
+        secret_version: int,
+        actor: Actor,
+    ) -> None:
+        """Insert a dealership with its first site key."""
         ...
 
     def list(self, only: int | None) -> Sequence[Row]:
@@ -73,6 +84,44 @@ class Dealerships(Protocol):
 
     def exists(self, dealership_id: int) -> bool:
         """Say whether there is such a dealership."""
+        ...
+
+
+class SiteKeys(Protocol):
+    """A dealership's site keys and web origins, and the site file made of them."""
+
+    def list(self, dealership_id: int) -> Sequence[Row]:
+        """Return its keys, revoked ones too, oldest first."""
+        ...
+
+    def add(
+        self,
+        dealership_id: int,
+        *,
+        key_id: str,
+        label: str | None,
+        secret_version: int,
+        actor: Actor,
+    ) -> Row | None:
+        """Insert a key; None where the dealership has as many active ones as it may have."""
+        ...
+
+    def change(
+        self, dealership_id: int, key_id: str, changes: Mapping[str, Any], *, actor: Actor
+    ) -> Row | None:
+        """Change ``label``, ``rate_per_second``, ``burst``; None where there is no such key."""
+        ...
+
+    def revoke(self, dealership_id: int, key_id: str, *, actor: Actor) -> bool:
+        """End a key, also one that is ended already; say whether there is such a key."""
+        ...
+
+    def origins(self, dealership_id: int) -> Sequence[str]:
+        """Return the web origins whose pages may post."""
+        ...
+
+    def set_origins(self, dealership_id: int, origins: Sequence[str], *, actor: Actor) -> None:
+        """Let pages of these origins post and no others."""
         ...
 
     def site_document(self, dealership_id: int) -> dict[str, Any]:

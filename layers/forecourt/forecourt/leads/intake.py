@@ -19,12 +19,12 @@ from forecourt.errors import ForecourtError
 from forecourt.http_request import HttpRequest
 from forecourt.leads.cors import cors_headers, preflight
 from forecourt.leads.rate_limit import RateLimit
-from forecourt.leads.sites import Rate, SiteDirectory
+from forecourt.leads.sites import Rate, Site, SiteDirectory
 from forecourt.leads.submission import LeadSubmission, read_submission
 from forecourt.logs import get_logger
 from forecourt.problem import Answer, FieldError, Problem
 from forecourt.security.origins import normal_origin
-from forecourt.security.site_keys import SiteKey, SiteKeyRing
+from forecourt.security.site_keys import SiteKey
 from forecourt.strict_json import parse_object
 
 MAX_BODY_BYTES = 160 * 1024
@@ -32,6 +32,7 @@ LEADS_PATH = "/api/leads"
 
 _NAMESPACE = uuid.UUID("5b0d6c0e-0c1c-5f0f-9a58-3f6a0a3f2f61")
 _RETRY_SECONDS = "5"
+_LEAST_TRUSTED_SECONDS = 5.0
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -69,8 +70,9 @@ class LeadIntake:
 
     Parameters
     ----------
-    key_ring
-        Returns the ring that verifies site keys; ForecourtError where there is none to be had.
+    verify_key
+        Returns what a genuine site key says, None for another text; ForecourtError where nobody
+        can say.
     sites
         What each dealership's website may do.
     rate_limit
@@ -84,13 +86,13 @@ class LeadIntake:
     def __init__(
         self,
         *,
-        key_ring: Callable[[], SiteKeyRing],
+        verify_key: Callable[[str], SiteKey | None],
         sites: SiteDirectory,
         rate_limit: RateLimit,
         queue: IntakeQueue,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._key_ring = key_ring
+        self._verify_key = verify_key
         self._sites = sites
         self._rate_limit = rate_limit
         self._queue = queue
@@ -162,31 +164,26 @@ class LeadIntake:
 
     def _verified_key(self, request: HttpRequest) -> SiteKey:
         try:
-            ring = self._key_ring()
+            key = self._verify_key(request.headers.get("x-site-key", "").strip())
         except ForecourtError as error:
             raise _try_again(
                 detail="Site keys cannot be checked just now; send it again."
             ) from error
-        key = ring.verify(request.headers.get("x-site-key", "").strip())
         if key is None:
             raise _unauthorized()
         return key
 
     def _admitted_rate(self, request: HttpRequest, key: SiteKey) -> Rate:
         site = self._sites.find(key.dealership_id)
-        if site is None:
-            return Rate()
-        if key.key_id not in site.keys:
-            raise _unauthorized()
         origin = request.headers.get("origin")
-        if origin is not None and not site.allows_origin(normal_origin(origin) or ""):
-            raise Problem(
-                HTTPStatus.FORBIDDEN,
-                "origin-not-allowed",
-                "Pages of this origin may not send leads for this dealership; "
-                "add the origin to the dealership, or post from your server.",
-            )
-        return site.keys[key.key_id]
+        try:
+            return _rate_at(site, key, origin)
+        except Problem:
+            # What was allowed a moment ago is to work at once; what was forbidden has a minute.
+            newest = self._sites.find(key.dealership_id, at_most_old=_LEAST_TRUSTED_SECONDS)
+            if newest is site:
+                raise
+            return _rate_at(newest, key, origin)
 
 
 def lead_id_for(dealership_id: int, idempotency_key: str | None, lead: LeadSubmission) -> uuid.UUID:
@@ -200,6 +197,22 @@ def lead_id_for(dealership_id: int, idempotency_key: str | None, lead: LeadSubmi
     body = json.dumps(lead.to_wire(), sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(body.encode()).hexdigest()
     return uuid.uuid5(_NAMESPACE, f"{dealership_id}\n{idempotency_key}\n{digest}")
+
+
+def _rate_at(site: Site | None, key: SiteKey, origin: str | None) -> Rate:
+    """Return a key's rate; Problem where the key is revoked or the page's origin not allowed."""
+    if site is None:
+        return Rate()
+    if key.key_id not in site.keys:
+        raise _unauthorized()
+    if origin is not None and not site.allows_origin(normal_origin(origin) or ""):
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "origin-not-allowed",
+            "Pages of this origin may not send leads for this dealership; "
+            "add the origin to the dealership, or post from your server.",
+        )
+    return site.keys[key.key_id]
 
 
 def _check_route(request: HttpRequest) -> None:

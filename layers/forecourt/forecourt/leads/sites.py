@@ -4,7 +4,7 @@ The admin API writes ``sites/{dealershipId}.json``; intake reads it and needs no
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,6 +57,37 @@ def site_path(dealership_id: int) -> str:
     return f"sites/{dealership_id}.json"
 
 
+def site_document(
+    dealership_id: int, keys: Mapping[str, Rate], origins: Iterable[str]
+) -> dict[str, Any]:
+    """Return what the site file has to say, as :meth:`Site.from_document` reads it.
+
+    Parameters
+    ----------
+    keys
+        Rate by id of an active key.
+    origins
+        As ``normal_origin`` writes them.
+    """
+    return {
+        "dealershipId": dealership_id,
+        "keys": [
+            {"keyId": key_id, "ratePerSecond": rate.per_second, "burst": rate.burst}
+            for key_id, rate in keys.items()
+        ],
+        "origins": list(origins),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """What one reading found; ``failed`` where the store did not say, and the copy is older."""
+
+    site: Site | None
+    read_at: float
+    failed: bool
+
+
 class SiteDirectory:
     """Site files, each remembered for a minute.
 
@@ -90,21 +121,29 @@ class SiteDirectory:
         self._keep_seconds = keep_seconds
         self._pause_seconds = pause_seconds
         self._capacity = capacity
-        self._known: dict[int, tuple[Site | None, float]] = {}
+        self._known: dict[int, _Copy] = {}
 
-    def find(self, dealership_id: int) -> Site | None:
-        """Return what is known of a dealership's site, None for "the signature alone"."""
+    def find(self, dealership_id: int, *, at_most_old: float | None = None) -> Site | None:
+        """Return what is known of a dealership's site, None for "the signature alone".
+
+        ``at_most_old`` asks for a copy of at most that many seconds, before somebody is refused
+        by what may have changed a moment ago.
+        """
         now = self._clock()
-        site, good_until = self._known.get(dealership_id, (None, -1.0))
-        if now < good_until:
-            return site
+        copy = self._known.get(dealership_id)
+        keep_seconds = self._keep_seconds if at_most_old is None else at_most_old
+        if copy is not None and now - copy.read_at < (
+            self._pause_seconds if copy.failed else keep_seconds
+        ):
+            return copy.site
         try:
             document = self._documents.get(site_path(dealership_id))
             site = None if document is None else Site.from_document(document)
-            good_until = now + self._keep_seconds
+            failed = False
         except (ForecourtError, KeyError, TypeError, ValueError):
-            good_until = now + self._pause_seconds
+            site = None if copy is None else copy.site
+            failed = True
         if len(self._known) >= self._capacity:
             self._known.pop(next(iter(self._known)))
-        self._known[dealership_id] = (site, good_until)
+        self._known[dealership_id] = _Copy(site=site, read_at=now, failed=failed)
         return site

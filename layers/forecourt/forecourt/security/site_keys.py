@@ -11,7 +11,7 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -75,6 +75,16 @@ class SiteKeyRing:
         signed = f"fk1.{dealership_id}.{key_id}.{self.newest_version}"
         return f"{signed}.{_mac(self._versions[self.newest_version], signed)}"
 
+    @property
+    def versions(self) -> Collection[int]:
+        """The versions whose keys are taken."""
+        return self._versions.keys()
+
+    def may_be_newer(self, text: str) -> bool:
+        """Say whether a text has a key's form and names a version this ring does not know."""
+        form = _FORM.fullmatch(text)
+        return form is not None and int(form.group(3)) not in self._versions
+
     def verify(self, text: str) -> SiteKey | None:
         """Return what a key says, None for one this ring did not make; in constant time."""
         form = _FORM.fullmatch(text)
@@ -103,6 +113,9 @@ class RememberedKeyRing:
         Monotonic seconds.
     keep_seconds
         How long one reading is trusted.
+    pause_seconds
+        How long after a reading a key of an unknown version makes it read again, so that keys of
+        a new version work at once and made-up ones cost little.
     """
 
     def __init__(
@@ -111,10 +124,12 @@ class RememberedKeyRing:
         *,
         clock: Callable[[], float] = time.monotonic,
         keep_seconds: float = 300.0,
+        pause_seconds: float = 10.0,
     ) -> None:
         self._read = read
         self._clock = clock
         self._keep_seconds = keep_seconds
+        self._pause_seconds = pause_seconds
         self._ring: SiteKeyRing | None = None
         self._read_at = 0.0
 
@@ -126,8 +141,18 @@ class RememberedKeyRing:
         ForecourtError
             The secret was never read and cannot be read now.
         """
+        return self._ring_of(at_most_old=self._keep_seconds)
+
+    def verify(self, text: str) -> SiteKey | None:
+        """Return what a key says, None for one no listed secret made; errors as :meth:`current`."""
+        ring = self.current()
+        if ring.may_be_newer(text):
+            ring = self._ring_of(at_most_old=self._pause_seconds)
+        return ring.verify(text)
+
+    def _ring_of(self, *, at_most_old: float) -> SiteKeyRing:
         now = self._clock()
-        if self._ring is None or now - self._read_at >= self._keep_seconds:
+        if self._ring is None or now - self._read_at >= at_most_old:
             try:
                 self._ring = SiteKeyRing.from_secret(self._read())
             except ForecourtError:

@@ -8,9 +8,11 @@ from psycopg.rows import dict_row
 from forecourt.admin.audit import Actor, AuditEntry
 from forecourt.storage.audit_log import write_audit
 from forecourt.storage.postgres import Database
-from forecourt.storage.site_keys import add_origins, add_site_key, site_document
+from forecourt.storage.site_keys import add_origins, add_site_key
 
-_ADD = "INSERT INTO dealership (name) VALUES (%s) RETURNING id"
+_NEXT_ID = "SELECT nextval(pg_get_serial_sequence('dealership', 'id'))"
+
+_ADD = "INSERT INTO dealership (id, name) OVERRIDING SYSTEM VALUE VALUES (%s, %s)"
 
 _EXISTS = "SELECT EXISTS (SELECT FROM dealership WHERE id = %s)"
 
@@ -35,27 +37,41 @@ class PostgresDealerships:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def next_id(self) -> int:
+        """Take the id of a dealership that is about to be added; one never added leaves a gap."""
+        row = self._database.connection().execute(_NEXT_ID).fetchone()
+        return int(row[0]) if row else 0
+
     def add(
-        self, name: str, origins: Sequence[str], *, key_id: str, secret_version: int, actor: Actor
-    ) -> int:
+        self,
+        dealership_id: int,
+        name: str,
+        origins: Sequence[str],
+        *,
+        key_id: str,
+        secret_version: int,
+        actor: Actor,
+    ) -> None:
         """Insert a dealership known by its name alone, its web origins and its first site key."""
         with self._database.transaction() as connection:
-            (dealership_id,) = connection.execute(_ADD, (name,)).fetchone() or (0,)
+            connection.execute(_ADD, (dealership_id, name))
             add_origins(connection, dealership_id, origins)
-            add_site_key(connection, dealership_id, key_id, secret_version)
-            for action, subject_type, subject_id, detail in (
-                ("dealership.created", "dealership", dealership_id, {"origins": list(origins)}),
-                ("site_key.created", "site_key", key_id, {"secretVersion": secret_version}),
-            ):
-                entry = AuditEntry(
-                    action=action,
-                    subject_type=subject_type,
-                    subject_id=subject_id,
-                    dealership_id=dealership_id,
-                    detail=detail,
-                )
-                write_audit(connection, actor, entry)
-        return int(dealership_id)
+            entry = AuditEntry(
+                action="dealership.created",
+                subject_type="dealership",
+                subject_id=dealership_id,
+                dealership_id=dealership_id,
+                detail={"origins": list(origins)},
+            )
+            write_audit(connection, actor, entry)
+            add_site_key(
+                connection,
+                dealership_id,
+                key_id=key_id,
+                label=None,
+                secret_version=secret_version,
+                actor=actor,
+            )
 
     def list(self, only: int | None) -> Sequence[Mapping[str, Any]]:
         """Return all dealerships, or the one, with the state of their connection to EasyCars."""
@@ -66,8 +82,3 @@ class PostgresDealerships:
         """Say whether there is such a dealership."""
         row = self._database.connection().execute(_EXISTS, (dealership_id,)).fetchone()
         return row is not None and bool(row[0])
-
-    def site_document(self, dealership_id: int) -> dict[str, Any]:
-        """Return what ``sites/{dealershipId}.json`` has to say."""
-        with self._database.transaction() as connection:
-            return site_document(connection, dealership_id)
