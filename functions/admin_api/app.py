@@ -5,6 +5,7 @@ from typing import Any
 
 from forecourt.admin.api import AdminApi
 from forecourt.admin.credentials import CredentialRoutes
+from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.leads import LeadRoutes
@@ -12,6 +13,7 @@ from forecourt.admin.site_files import SiteFiles
 from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
 from forecourt.admin.vehicles import VehicleRoutes
+from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.s3 import JsonBucket
 from forecourt.aws.secrets import SecretStore
@@ -20,6 +22,7 @@ from forecourt.aws.step_functions import SyncStateMachine
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.security.site_keys import RememberedKeyRing
 from forecourt.settings import AdminApiSettings
+from forecourt.storage.audit_log import PostgresAuditLog
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.dealerships import PostgresDealerships
@@ -61,6 +64,11 @@ def api() -> AdminApi:
             replays=replays,
             wake_ups=wake_ups,
             probe=easycars,
+        ),
+        dead_letters=DeadLetterRoutes(
+            queue=SqsDeadLetters(settings.leads_dlq_url, settings.leads_queue_url),
+            copies=S3DeadLetterCopies(settings.run_bucket),
+            audit_log=PostgresAuditLog(database),
         ),
         dealerships=DealershipRoutes(
             dealerships=dealerships,

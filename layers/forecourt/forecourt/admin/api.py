@@ -7,6 +7,7 @@ from typing import Any
 
 from forecourt.admin.access import Caller
 from forecourt.admin.credentials import CredentialRoutes
+from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.documents import to_json
@@ -33,6 +34,7 @@ class AdminApi:
         self,
         *,
         credentials: CredentialRoutes,
+        dead_letters: DeadLetterRoutes,
         dealerships: DealershipRoutes,
         deliveries: DeliveryRoutes,
         leads: LeadRoutes,
@@ -60,6 +62,9 @@ class AdminApi:
             ("GET", "/api/admin/deliveries", deliveries.list),
             ("GET", "/api/admin/deliveries/{deliveryId}", deliveries.show),
             ("POST", "/api/admin/deliveries/{deliveryId}/retry", deliveries.retry),
+            ("GET", "/api/admin/dead-letters", dead_letters.list_letters),
+            ("POST", "/api/admin/dead-letters/redrive", dead_letters.redrive),
+            ("GET", "/api/admin/dead-letters/{messageId}", dead_letters.show_letter),
             ("GET", "/api/admin/vehicles", sync.list_vehicles),
             ("GET", "/api/admin/vehicles/{vehicleId}", vehicles.show),
             ("PATCH", "/api/admin/vehicles/{vehicleId}", vehicles.change),
