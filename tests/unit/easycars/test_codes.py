@@ -4,6 +4,7 @@ import pytest
 
 from forecourt.easycars import codes
 from forecourt.leads.lead import FinanceStatus, LeadStatus, Rating, VehicleInterest
+from forecourt.leads.status import STATUS_OF_NUMBER
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,6 @@ def test_the_numbers_are_the_vendors() -> None:
 
 
 def test_a_status_comes_back_as_itself_and_done_as_won() -> None:
-    back = {status: codes.STATUS_OF_CODE[codes.STATUS_CODES[status]] for status in LeadStatus}
+    back = {status: STATUS_OF_NUMBER[codes.STATUS_CODES[status]] for status in LeadStatus}
 
     assert back == {status: status for status in LeadStatus} | {LeadStatus.DONE: LeadStatus.WON}

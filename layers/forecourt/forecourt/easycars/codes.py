@@ -5,7 +5,8 @@ Sources: EasyCars Stock API v1.01 and Lead API v1.05, sections 1.3 to 1.8 of the
 
 from enum import IntEnum
 
-from forecourt.leads.lead import FinanceStatus, LeadStatus, Rating, VehicleInterest
+from forecourt.leads.lead import FinanceStatus, Rating, VehicleInterest
+from forecourt.leads.status import EASYCARS_NUMBERS
 
 
 class ResponseCode(IntEnum):
@@ -122,14 +123,4 @@ RATING_CODES = {
 }
 RATING_OF_CODE = {int(code): rating for rating, code in RATING_CODES.items()}
 
-STATUS_CODES = {
-    LeadStatus.RECEIVED: LeadStatusCode.NEW,
-    LeadStatus.IN_PROGRESS: LeadStatusCode.IN_PROGRESS,
-    LeadStatus.WON: LeadStatusCode.WON,
-    LeadStatus.DONE: LeadStatusCode.WON,
-    LeadStatus.LOST: LeadStatusCode.LOST,
-    LeadStatus.DELETED: LeadStatusCode.DELETED,
-}
-STATUS_OF_CODE = {
-    int(code): status for status, code in STATUS_CODES.items() if status is not LeadStatus.DONE
-}
+STATUS_CODES = {status: LeadStatusCode(number) for status, number in EASYCARS_NUMBERS.items()}
