@@ -42,7 +42,7 @@ CREATE INDEX idx_lead_delivery_remote_number ON lead_delivery (remote_scope, rem
 ALTER TABLE lead ADD COLUMN announced_at timestamptz DEFAULT now();
 ALTER TABLE lead ALTER COLUMN announced_at DROP DEFAULT;
 COMMENT ON COLUMN lead.announced_at IS 'When lead.accepted was published';
-CREATE INDEX idx_lead_unannounced ON lead (id) 
+CREATE INDEX idx_lead_unannounced ON lead (id)
     WHERE announced_at IS NULL AND NOT spam AND data_source = 'WebForm';
 
 ALTER TABLE lead ADD COLUMN refresh_tried_at timestamptz;
