@@ -150,6 +150,7 @@ def test_a_dead_letter_is_explained_picked_and_put_back(stack: RunningStack) -> 
     )
     empty = stack.run("dlq", "list")
     assert "Nothing to do" in empty.stdout
+    assert "Nothing to do" in stack.run("dlq", "list", "--archived").stdout
     sqs.send_message(
         QueueUrl=target.resource("LeadsQueue"), MessageBody='{"schema": 99}', MessageGroupId="1"
     )
@@ -163,8 +164,9 @@ def test_a_dead_letter_is_explained_picked_and_put_back(stack: RunningStack) -> 
     assert "schema" in letter["detail"]
     assert stack.json("dlq", "show", letter["messageId"])["body"] == '{"schema": 99}'
 
+    assert stack.run("dlq", "redrive", "--archived").returncode == 2
     dry = stack.json("dlq", "redrive")
-    assert dry == {"dryRun": True, "messages": [letter["messageId"]]}
+    assert dry == {"dryRun": True, "messages": [letter["messageId"]], "failed": []}
     assert [message["messageId"] for message in dead()] == [letter["messageId"]]
 
     unknown = stack.run("dlq", "redrive", "no-such-message", "--yes")
@@ -172,7 +174,7 @@ def test_a_dead_letter_is_explained_picked_and_put_back(stack: RunningStack) -> 
     assert "no-such-message" in unknown.stderr
 
     moved = stack.json("dlq", "redrive", letter["messageId"], "--yes")
-    assert moved == {"dryRun": False, "messages": [letter["messageId"]]}
+    assert moved == {"dryRun": False, "messages": [letter["messageId"]], "failed": []}
     (back,) = until(1, lambda: [m for m in dead() if m["messageId"] != letter["messageId"]])
     assert back["reason"] == "MALFORMED_MESSAGE"
 
