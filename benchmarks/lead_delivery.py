@@ -34,6 +34,7 @@ from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.message import QueuedMessage
 from forecourt.leads.wake_ups import WakeUp
 from forecourt.security.credentials import EasyCarsCredentials, Environment
+from forecourt.storage.breaker import PostgresBreaker
 from forecourt.storage.ledger import PostgresLedger
 from forecourt.storage.postgres import Database
 from forecourt.storage.schema import Schema, SchemaAction
@@ -63,8 +64,10 @@ class Queue:
 class Quiet:
     """Takes metrics and alerts."""
 
-    def batch_finished(self, counts: Mapping[str, int]) -> None:
-        """Forget the counts."""
+    def batch_finished(
+        self, counts: Mapping[str, int], milliseconds: Mapping[str, Sequence[int]]
+    ) -> None:
+        """Forget the numbers."""
 
     def publish(self, subject: str, text: str) -> None:
         """Fail: nothing is wrong."""
@@ -196,6 +199,7 @@ def measure(*, batches: int, latency: float, vendor: str = "punctual vendor") ->
             queue=Queue(),
             sink=EasyCarsLeadSink(client),
             vault=OneAccount(default_accounts(1)[0]),
+            breaker=PostgresBreaker(database),
             alerts=Quiet(),
             metrics=Quiet(),
         )

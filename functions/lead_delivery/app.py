@@ -17,6 +17,7 @@ from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.steps import OnStep, unwatched
 from forecourt.settings import LeadDeliverySettings
+from forecourt.storage.breaker import PostgresBreaker
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.ledger import PostgresLedger
@@ -48,6 +49,7 @@ def wire(on_step: OnStep = unwatched) -> LeadDelivery:
         queue=SqsLeadQueue(settings().leads_queue_url, settings().leads_dlq_url),
         sink=EasyCarsLeadSink(easycars()),
         vault=CredentialVault(database(), KmsDataKeys(settings().credentials_key_arn)),
+        breaker=PostgresBreaker(database()),
         alerts=SnsAlerts(settings().alert_topic_arn),
         metrics=EmfDeliveryMetrics(),
         on_step=on_step,

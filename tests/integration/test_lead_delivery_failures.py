@@ -357,7 +357,9 @@ class TestHold:
         ]
         row = scene.delivery_row(late)
         assert (row["state"], row["last_error_code"]) == ("pending", "CREDENTIALS_ON_HOLD")
-        assert row["last_error"] == "CreateLead: Code 1"
+        assert row["last_error"].startswith(
+            "EasyCars refuses the dealership's credentials (CreateLead: Code 1)."
+        )
         assert 50 < scene.queue.wake_ups[-1].delay <= 60
 
     def test_a_burst_of_refusals_is_one(self, scene: Scene) -> None:

@@ -104,7 +104,7 @@ class TestLedgerAwayDuringCalls:
         scene.pass_time("1 minute")
 
         class CutBeforeRelease(PostgresLedger):
-            def release_held(self, dealership_id: int) -> Sequence[WakeUp]:
+            def release_held(self, dealership_id: int, credential_stamp: str) -> Sequence[WakeUp]:
                 raise away()
 
         delivery = scene.new_delivery(ledger=CutBeforeRelease(scene.database))

@@ -28,6 +28,7 @@ from forecourt.leads.wake_ups import WakeUp
 from forecourt.security.credential_records import CredentialChanges
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.security.envelope import CredentialSecrets
+from forecourt.storage.breaker import PostgresBreaker
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.ledger import PostgresLedger
 from forecourt.storage.postgres import Database
@@ -120,9 +121,13 @@ class Counts:
     """Keeps the metrics of each batch."""
 
     batches: list[Mapping[str, int]] = field(default_factory=list)
+    milliseconds: list[Mapping[str, Sequence[int]]] = field(default_factory=list)
 
-    def batch_finished(self, counts: Mapping[str, int]) -> None:
+    def batch_finished(
+        self, counts: Mapping[str, int], milliseconds: Mapping[str, Sequence[int]]
+    ) -> None:
         self.batches.append(counts)
+        self.milliseconds.append(milliseconds)
 
 
 class WatchedVault:
@@ -177,6 +182,7 @@ class Scene:
                 "queue": self.queue,
                 "sink": self.sink,
                 "vault": self.vault,
+                "breaker": PostgresBreaker(self.database),
                 "alerts": self.alerts,
                 "metrics": self.counts,
                 "policy": RetryPolicy(draw=lambda low, _high: low),

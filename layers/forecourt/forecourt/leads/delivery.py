@@ -7,8 +7,7 @@ database is away or where this invocation had no time for them.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from math import ceil
 from typing import Protocol
@@ -16,6 +15,8 @@ from typing import Protocol
 from forecourt.errors import ForecourtError, RetryableError, SkippableError
 from forecourt.leads.accounts import Account, Accounts, CredentialVault
 from forecourt.leads.batch import Batch
+from forecourt.leads.breaker import CircuitBreaker
+from forecourt.leads.breaker_watch import BreakerWatch
 from forecourt.leads.calls import Call, VendorCalls
 from forecourt.leads.gate import Admission, Gate
 from forecourt.leads.ledger import (
@@ -33,6 +34,7 @@ from forecourt.leads.recording import Alerts, Recorder
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import LeadSink, Operation
 from forecourt.leads.steps import OnStep, Step, unwatched
+from forecourt.leads.tally import DeliveryMetrics, Tally
 from forecourt.leads.wake_ups import LONGEST_DELAY_SECONDS, LeadQueue, WakeUp
 from forecourt.logs import get_logger
 
@@ -46,14 +48,6 @@ _LEAST_SECONDS = 10.0 + 30.0 + _RESERVE_SECONDS
 
 _PROBING_SECONDS = 60.0
 _LEAST_PROBING_SECONDS = 10.0
-
-
-class DeliveryMetrics(Protocol):
-    """Where counts go."""
-
-    def batch_finished(self, counts: Mapping[str, int]) -> None:
-        """Take what happened in one batch, by metric name."""
-        ...
 
 
 class Prober(Protocol):
@@ -75,7 +69,7 @@ class LeadDelivery:
 
     Parameters
     ----------
-    ledger, queue, sink, vault, alerts, metrics
+    ledger, queue, sink, vault, breaker, alerts, metrics
         The ports; each has its own page.
     policy
         When what failed is tried again.
@@ -96,6 +90,7 @@ class LeadDelivery:
         queue: LeadQueue,
         sink: LeadSink,
         vault: CredentialVault,
+        breaker: CircuitBreaker,
         alerts: Alerts,
         metrics: DeliveryMetrics,
         policy: RetryPolicy | None = None,
@@ -112,17 +107,19 @@ class LeadDelivery:
         self._prober = prober
         self._on_step = on_step
         self._clock = clock
-        self._metrics = metrics
-        self._counts: Counter[str] = Counter()
-        self._gate = Gate(ledger, Accounts(vault))
+        self._tally = Tally(metrics)
+        self._breaker = BreakerWatch(breaker)
+        self._gate = Gate(ledger, Accounts(vault), self._breaker)
         self._calls = VendorCalls(sink, policy, on_step)
-        self._reception = Reception(ledger, queue, self._count)
+        self._reception = Reception(ledger, queue, self._tally.count)
         self._recorder = Recorder(
             ledger=ledger,
             queue=queue,
             alerts=alerts,
-            count=self._count,
+            breaker=self._breaker,
+            tally=self._tally,
             on_step=on_step,
+            clock=clock,
             sleep=sleep,
         )
 
@@ -160,6 +157,7 @@ class LeadDelivery:
             self._deliver(batch, intake, worker, seconds_left)
         except RetryableError as error:
             self._interrupted(error)
+        self._breaker.free_trials()
         try:
             self._ledger.make_durable()
         except RetryableError as error:
@@ -169,8 +167,7 @@ class LeadDelivery:
         returning = batch.open
         for message in returning:
             self._queue.hide(message, batch.wait_of(message))
-        self._metrics.batch_finished(dict(self._counts))
-        self._counts.clear()
+        self._tally.hand_over()
         return [message.message_id for message in returning]
 
     def _interrupted(self, error: RetryableError) -> None:
@@ -180,10 +177,7 @@ class LeadDelivery:
             target=error.target,
             detail=error.detail,
         )
-        self._count("BatchesInterrupted")
-
-    def _count(self, name: str) -> None:
-        self._counts[name] += 1
+        self._tally.count("BatchesInterrupted")
 
     def _deliver(
         self, batch: Batch, intake: Intake, worker: str, seconds_left: Callable[[], float]
@@ -215,6 +209,8 @@ class LeadDelivery:
         if not due or seconds_left() < _LEAST_SECONDS:
             return
         admission = self._gate.admit(due)
+        for _ in admission.parked:
+            self._tally.count("LeadsParked")
         let_through = {view.delivery_id for view, _ in admission.open}
         for view in due:
             if view.delivery_id not in let_through:
@@ -227,7 +223,7 @@ class LeadDelivery:
         made: list[Report] = []
         calls = self._prepare_all(batch, claims, claimed_at, made)
         with closing(self._calls.make(calls, seconds_left() - _RESERVE_SECONDS)) as arrivals:
-            self._report_arrivals(batch, arrivals, made)
+            self._report_arrivals(batch, arrivals, made, seconds_left)
 
     def _look(self, batch: Batch, intake: Intake) -> list[DeliveryView]:
         """Read where the leads' deliveries stand, once expired leases are freed."""
@@ -325,7 +321,11 @@ class LeadDelivery:
         return [call for call in updates if call.claim.delivery_id in held]
 
     def _report_arrivals(
-        self, batch: Batch, arrivals: Iterable[Sequence[Report]], made: list[Report]
+        self,
+        batch: Batch,
+        arrivals: Iterable[Sequence[Report]],
+        made: list[Report],
+        seconds_left: Callable[[], float],
     ) -> None:
         """Record outcomes as they arrive; what the ledger did not take, once more at the end."""
         is_away = False
@@ -334,20 +334,22 @@ class LeadDelivery:
             if is_away:
                 continue
             try:
-                self._report(batch, made)
+                self._report(batch, made, seconds_left)
             except RetryableError:
                 is_away = True
             else:
                 made.clear()
-        self._report(batch, made)
+        self._report(batch, made, seconds_left)
 
-    def _report(self, batch: Batch, reports: Sequence[Report]) -> None:
+    def _report(
+        self, batch: Batch, reports: Sequence[Report], seconds_left: Callable[[], float]
+    ) -> None:
         """Record outcomes, then send wake-ups for retries that are due before long."""
         if not reports:
             return
         leads = {report.claim.delivery_id: report.claim.lead for report in reports}
         wake_ups = []
-        for row in self._recorder.record(reports):
+        for row in self._recorder.record(reports, seconds_left):
             lead = leads[row.delivery_id]
             if row.state is DeliveryState.PENDING and row.due_in <= LONGEST_DELAY_SECONDS:
                 wake_ups.append(

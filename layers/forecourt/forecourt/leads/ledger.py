@@ -5,7 +5,7 @@ All times in it are the database server's, so that two workers never disagree ab
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from forecourt.leads.message import LeadMessage
 from forecourt.leads.outcome import DeliveryState, Outcome
 from forecourt.leads.sink import Operation
 from forecourt.leads.wake_ups import WakeUp
+from forecourt.security.credentials import Environment
 
 LEASE_SECONDS = 150
 """Longer than the function may run (120 s), shorter than the queue hides a message (720 s)."""
@@ -27,7 +28,9 @@ class DeliveryView:
 
     ``due_in``, ``lease_left`` and ``hold_left`` are seconds, negative when past. ``hold_left`` is
     None for a dealership that is not on hold. ``credential_stamp`` changes with every write of
-    the dealership's active credentials and is None where it has none.
+    the dealership's active credentials and is None where it has none. ``breaker_left`` is how many
+    seconds nobody calls the CRM in the ``environment`` of those credentials, not positive when one
+    may try it, None while all may.
     """
 
     external_id: UUID
@@ -38,6 +41,8 @@ class DeliveryView:
     lease_left: float
     credential_stamp: str | None
     hold_left: float | None
+    environment: Environment | None = None
+    breaker_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +85,20 @@ class Report:
 class Recorded:
     """What the ledger holds after a report, which may be another worker's doing by then.
 
-    ``duplicate_of`` is the number the lead already had when the CRM returned another one.
-    ``on_hold`` says that the dealership is on hold; a success then proves its credentials.
+    ``state`` is None where the lead was deleted while it was being sent. ``duplicate_of`` is the
+    number the lead already had when the CRM returned another one. ``on_hold`` says that the
+    dealership is on hold; a success then proves its credentials. ``breaker_counts`` says that the
+    account's circuit breaker is open or has failures on record; an answer then ends those.
+    ``claimed_at`` is None when the outcome had been recorded before.
     """
 
     delivery_id: int
-    state: DeliveryState
+    state: DeliveryState | None
     due_in: float
+    claimed_at: datetime | None = None
     duplicate_of: str | None = None
     on_hold: bool = False
+    breaker_counts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +182,10 @@ class DeliveryLedger(Protocol):
         """Let pending deliveries wait until their dealership's hold ends."""
         ...
 
+    def leave_for_breaker(self, delivery_ids: Collection[int]) -> None:
+        """Leave pending deliveries due while the CRM is away; who wakes them looks at it first."""
+        ...
+
     def take_trial(self, dealership_id: int) -> bool:
         """Win the one trial a hold admits when it has run out."""
         ...
@@ -187,9 +201,10 @@ class DeliveryLedger(Protocol):
         """
         ...
 
-    def release_held(self, dealership_id: int) -> Sequence[WakeUp]:
-        """End a hold and make everything due that waits for credentials.
+    def release_held(self, dealership_id: int, credential_stamp: str) -> Sequence[WakeUp]:
+        """End a hold of these credentials and make everything due that waits for them.
 
         Gives wake-ups for the oldest of them, which count as sent; the sweeper wakes the rest.
+        Nothing happens where other credentials were saved since: nothing is known for those.
         """
         ...

@@ -1,6 +1,7 @@
 """The ``lead_delivery`` table: look, claim, free, park, release. Recording has its own file."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -10,6 +11,7 @@ from forecourt.leads.ledger import LEASE_SECONDS, Claim, ClaimRequest, DeliveryV
 from forecourt.leads.outcome import PROBE_AFTER_SECONDS, DeliveryState
 from forecourt.leads.sink import Operation
 from forecourt.leads.wake_ups import ON_ITS_WAY_SECONDS, WakeUp
+from forecourt.security.credentials import Environment
 from forecourt.storage.durability import RELAXED
 from forecourt.storage.leads import LEAD_COLUMNS, lead_of_row
 from forecourt.storage.postgres import Database
@@ -23,12 +25,15 @@ SELECT l.external_id, l.dealership_id, d.id AS delivery_id, d.state,
        c.encryption_iv AS credential_stamp,
        CASE WHEN c.hold_reason IS NOT NULL
             THEN coalesce(extract(epoch FROM c.hold_until - now()), 0)::float8
-       END AS hold_left
+       END AS hold_left,
+       c.environment,
+       extract(epoch FROM b.open_until - now())::float8 AS breaker_left
 FROM unnest(%(external_ids)s::uuid[], %(dealership_ids)s::integer[])
      AS wanted(external_id, dealership_id)
 JOIN lead l ON l.external_id = wanted.external_id AND l.dealership_id = wanted.dealership_id
 LEFT JOIN lead_delivery d ON d.lead_id = l.id AND d.target = 'EasyCars'
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = l.dealership_id AND c.is_active
+LEFT JOIN circuit_breaker b ON b.target = 'EasyCars' AND b.environment = c.environment
 """
 
 # The lease of a create that may have been sent stays readable: probing counts from its end. An
@@ -137,6 +142,17 @@ SET state = 'failed', next_attempt_at = NULL, woken_until = NULL, last_error_cod
 WHERE id = ANY(%(ids)s) AND state = 'pending'
 """
 
+# Due as before, so that they go in their turn; who sends wake-ups looks at the breaker first.
+_LEAVE_FOR_BREAKER = """
+UPDATE lead_delivery
+SET woken_until = NULL, last_error_code = 'VENDOR_AWAY', last_error = %(detail)s, updated_at = now()
+WHERE id = ANY(%(ids)s) AND state = 'pending'
+"""
+_VENDOR_AWAY = (
+    "EasyCars does not answer. One lead a minute tries it; this one is sent by itself once "
+    "EasyCars answers again, and has lost none of its tries."
+)
+
 _UNPARK = """
 UPDATE lead_delivery d
 SET state = 'pending', next_attempt_at = now(), woken_until = NULL, updated_at = now()
@@ -173,11 +189,20 @@ def look_at_deliveries(
         },
     )
     return {
-        row["external_id"]: None
-        if row["delivery_id"] is None
-        else DeliveryView(**row | {"state": DeliveryState(row["state"])})
-        for row in rows
+        row["external_id"]: None if row["delivery_id"] is None else view_of_row(row) for row in rows
     }
+
+
+def view_of_row(row: Mapping[str, Any]) -> DeliveryView:
+    """Build a view from a row with its columns."""
+    environment = row["environment"]
+    return DeliveryView(
+        **{
+            **row,
+            "state": DeliveryState(row["state"]),
+            "environment": None if environment is None else Environment(environment),
+        }
+    )
 
 
 def expire_leases(
@@ -260,6 +285,13 @@ def fail_deliveries(
     """Park pending deliveries for a person."""
     database.connection().execute(
         _FAIL, {"ids": list(delivery_ids), "code": code, "detail": detail}
+    )
+
+
+def leave_for_breaker(database: Database, delivery_ids: Collection[int]) -> None:
+    """Leave pending deliveries due while the vendor is away, and say why they wait."""
+    database.connection().execute(
+        _LEAVE_FOR_BREAKER, {"ids": list(delivery_ids), "detail": _VENDOR_AWAY}
     )
 
 

@@ -22,26 +22,30 @@ _CUSTOMER_NO_LIMIT = 100
 
 # One statement, because each commit and each round trip costs as much as the rest of a delivery.
 #
-# numbered  a returned LeadNumber is always recorded; if the lead has another one, the first stays
+# numbered  a returned LeadNumber is always recorded; if the lead has another one, the first stays.
+#           The vendor's numbers are zero-padded text: "17" and "000017" are one lead's
 # kept      the row itself, if its lease still stands. A worker whose lease ran out may still say
 #           that an unconfirmed create did succeed. An edit made meanwhile is due at once, and so
 #           is a refused lead when the hold has ended since: other credentials have been saved.
 # closed    the attempt, once; so doing all this again adds nothing
-# frontier  numbers are zero-padded text: the longer without its zeros is the higher
+# frontier  the number that is longer without its zeros is the higher
+#
+# A delivery that was deleted meanwhile has a row without a state.
 _RECORD = f"""
 WITH {RELAXED}, o AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(outcomes)s) AS o(
         delivery_id bigint, attempt_id bigint, lease_token uuid, lead_id integer,
         dealership_id integer, sent_version integer, kind text, state text, wait float8,
         burns boolean, called boolean, code text, detail text, latency_ms integer,
-        lead_number text, customer_no text, confirmed jsonb, account_scope text,
+        lead_number text, customer_no text, confirmed jsonb, account_scope text, environment text,
         credential_id integer, created integer, updated integer, failed integer,
         sync_status text, payload jsonb, response jsonb)
 ), numbered AS (
     UPDATE lead l
     SET easycars_lead_number = coalesce(l.easycars_lead_number, o.lead_number),
         easycars_customer_no = CASE
-            WHEN coalesce(l.easycars_lead_number, o.lead_number) = o.lead_number
+            WHEN ltrim(coalesce(l.easycars_lead_number, o.lead_number), '0')
+                 = ltrim(o.lead_number, '0')
             THEN coalesce(o.customer_no, l.easycars_customer_no)
             ELSE l.easycars_customer_no END,
         last_known_easycars_status =
@@ -51,7 +55,9 @@ WITH {RELAXED}, o AS MATERIALIZED (
         last_synced_to_easycars = now()
     FROM o
     WHERE l.id = o.lead_id AND o.kind = 'delivered' AND o.called
-    RETURNING o.delivery_id, l.easycars_lead_number AS number
+    RETURNING o.delivery_id, l.easycars_lead_number AS number,
+              o.created = 1
+              AND ltrim(l.easycars_lead_number, '0') <> ltrim(o.lead_number, '0') AS is_doubled
 ), kept AS (
     UPDATE lead_delivery d
     SET state = CASE WHEN o.state = 'delivered' AND d.wanted_version > o.sent_version
@@ -85,7 +91,7 @@ WITH {RELAXED}, o AS MATERIALIZED (
     RETURNING d.id, d.state, d.next_attempt_at
 ), closed AS (
     UPDATE lead_delivery_attempt a
-    SET outcome = CASE WHEN n.number <> o.lead_number THEN 'duplicate' ELSE o.kind END,
+    SET outcome = CASE WHEN n.is_doubled THEN 'duplicate' ELSE o.kind END,
         finished_at = now(), code = o.code, detail = o.detail, latency_ms = o.latency_ms,
         remote_id = o.lead_number,
         http_status = substring(o.code FROM '^HTTP_([0-9]+)$')::integer
@@ -118,26 +124,31 @@ WITH {RELAXED}, o AS MATERIALIZED (
         < (length(ltrim(excluded.highest_lead_number, '0')),
            ltrim(excluded.highest_lead_number, '0') COLLATE "C")
 )
-SELECT d.id AS delivery_id,
+SELECT o.delivery_id,
        coalesce(kept.state, d.state) AS state,
        coalesce(extract(epoch FROM
            CASE WHEN kept.id IS NULL THEN d.next_attempt_at ELSE kept.next_attempt_at END
            - now()), 0)::float8 AS due_in,
-       CASE WHEN n.number <> o.lead_number THEN n.number END AS duplicate_of,
-       coalesce(c.hold_reason IS NOT NULL, false) AS on_hold
+       closed.started_at AS claimed_at,
+       CASE WHEN n.is_doubled THEN n.number END AS duplicate_of,
+       c.hold_reason IS NOT NULL AS on_hold,
+       coalesce(b.open_until IS NOT NULL OR b.failures_in_a_row > 0
+                OR cardinality(b.failing_dealerships) > 0, false) AS breaker_counts
 FROM relaxed
 JOIN o ON true
-JOIN lead_delivery d ON d.id = o.delivery_id
+LEFT JOIN lead_delivery d ON d.id = o.delivery_id
 LEFT JOIN kept ON kept.id = d.id
 LEFT JOIN numbered n ON n.delivery_id = d.id
+LEFT JOIN closed ON closed.id = o.attempt_id
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = d.dealership_id
+LEFT JOIN circuit_breaker b ON b.target = 'EasyCars' AND b.environment = o.environment
 """  # noqa: S608 - the interpolated part is a constant
 
 
 def record_outcomes(database: Database, reports: Sequence[Report]) -> Sequence[Recorded]:
     """Write down what became of claims; doing it twice is the same as doing it once.
 
-    Deliveries that no longer exist are left out, and outcomes the tables refuse.
+    Outcomes the tables refuse are left out.
     """
     rows = [_row(report) for report in sorted(reports, key=lambda report: report.account.stamp)]
     try:
@@ -163,7 +174,7 @@ def _record_alone(database: Database, row: Mapping[str, Any]) -> Sequence[Record
 def _record(database: Database, rows: Sequence[Mapping[str, Any]]) -> Sequence[Recorded]:
     cursor = database.connection().cursor(row_factory=dict_row)
     return [
-        Recorded(**row | {"state": DeliveryState(row["state"])})
+        Recorded(**row | {"state": None if row["state"] is None else DeliveryState(row["state"])})
         for row in cursor.execute(_RECORD, {"outcomes": Jsonb(rows)})
     ]
 
@@ -194,6 +205,7 @@ def _row(report: Report) -> Mapping[str, Any]:
         "customer_no": None if len(customer_no or "") > _CUSTOMER_NO_LIMIT else customer_no,
         "confirmed": outcome.confirmed,
         "account_scope": credentials.account_scope,
+        "environment": credentials.environment,
         "credential_id": credentials.credential_id,
         "created": int(created),
         "updated": int(delivered and not created),

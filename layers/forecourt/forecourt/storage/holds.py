@@ -56,7 +56,8 @@ WHERE d.id = ANY(%(ids)s) AND d.state = 'pending' AND c.dealership_id = d.dealer
 
 _END_HOLD = """
 UPDATE dealership_easycars_credentials SET hold_reason = NULL, hold_until = NULL
-WHERE dealership_id = %s AND hold_reason IS NOT NULL
+WHERE dealership_id = %(dealership_id)s AND hold_reason IS NOT NULL
+  AND (%(stamp)s::text IS NULL OR encryption_iv = %(stamp)s)
 """
 
 _WAITS_FOR_CREDENTIALS = """
@@ -119,9 +120,13 @@ def postpone_to_hold(database: Database, delivery_ids: Collection[int]) -> None:
     database.connection().execute(_POSTPONE, {"ids": list(delivery_ids)})
 
 
-def release_held(database: Database, dealership_id: int) -> Sequence[WakeUp]:
-    """End a hold because the credentials work; gives wake-ups for the oldest that waited."""
-    return _release(database, dealership_id, parked_too=False)
+def release_held(database: Database, dealership_id: int, credential_stamp: str) -> Sequence[WakeUp]:
+    """End a hold because its credentials work; gives wake-ups for the oldest that waited.
+
+    The success of a call with credentials that were written over since proves nothing for the
+    present ones, and ends nothing.
+    """
+    return _release(database, dealership_id, parked_too=False, credential_stamp=credential_stamp)
 
 
 def release_after_save(database: Database, dealership_id: int) -> Sequence[WakeUp]:
@@ -137,9 +142,19 @@ def release_after_save(database: Database, dealership_id: int) -> Sequence[WakeU
     return _release(database, dealership_id, parked_too=True)
 
 
-def _release(database: Database, dealership_id: int, *, parked_too: bool) -> Sequence[WakeUp]:
+def _release(
+    database: Database,
+    dealership_id: int,
+    *,
+    parked_too: bool,
+    credential_stamp: str | None = None,
+) -> Sequence[WakeUp]:
     with database.transaction() as connection:
-        connection.execute(_END_HOLD, (dealership_id,))
+        ended = connection.execute(
+            _END_HOLD, {"dealership_id": dealership_id, "stamp": credential_stamp}
+        )
+        if credential_stamp is not None and ended.rowcount == 0:
+            return ()
         rows = connection.execute(
             _RELEASE,
             {

@@ -21,6 +21,7 @@ from forecourt.leads.lead import (
 from forecourt.leads.ledger import LEASE_SECONDS, Accepted, DeliveryView
 from forecourt.leads.message import AddressPart, LeadMessage
 from forecourt.leads.outcome import DeliveryState
+from forecourt.security.credentials import Environment
 from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Connection, Database
 
@@ -81,13 +82,16 @@ SELECT i.external_id, i.dealership_id, k.external_id IS NOT NULL AS is_known,
        c.encryption_iv AS credential_stamp,
        CASE WHEN c.hold_reason IS NOT NULL
             THEN coalesce(extract(epoch FROM c.hold_until - now()), 0)::float8
-       END AS hold_left
+       END AS hold_left,
+       c.environment,
+       extract(epoch FROM v.open_until - now())::float8 AS breaker_left
 FROM relaxed
 JOIN incoming i ON true
 LEFT JOIN known k ON k.external_id = i.external_id
 LEFT JOIN stored s ON s.external_id = i.external_id
 LEFT JOIN born b ON b.lead_id = s.id
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = i.dealership_id AND c.is_active
+LEFT JOIN circuit_breaker v ON v.target = 'EasyCars' AND v.environment = c.environment
 """  # noqa: S608 - the interpolated part is a constant
 
 LEAD_COLUMNS = """
@@ -168,6 +172,8 @@ def _view(row: Mapping[str, Any]) -> DeliveryView | None:
         lease_left=0.0,
         credential_stamp=row["credential_stamp"],
         hold_left=row["hold_left"],
+        environment=None if row["environment"] is None else Environment(row["environment"]),
+        breaker_left=row["breaker_left"],
     )
 
 

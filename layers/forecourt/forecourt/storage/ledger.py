@@ -71,6 +71,10 @@ class PostgresLedger:
         """Let pending deliveries wait for the end of a hold."""
         holds.postpone_to_hold(self._database, delivery_ids)
 
+    def leave_for_breaker(self, delivery_ids: Collection[int]) -> None:
+        """Leave pending deliveries due while the vendor is away, and say why they wait."""
+        deliveries.leave_for_breaker(self._database, delivery_ids)
+
     def take_trial(self, dealership_id: int) -> bool:
         """Win the one trial of a hold that has run out."""
         return holds.take_trial(self._database, dealership_id)
@@ -83,6 +87,6 @@ class PostgresLedger:
         """Put a dealership on hold."""
         return holds.hold_dealership(self._database, dealership_id, credential_stamp, reason, wait)
 
-    def release_held(self, dealership_id: int) -> Sequence[WakeUp]:
-        """End a hold."""
-        return holds.release_held(self._database, dealership_id)
+    def release_held(self, dealership_id: int, credential_stamp: str) -> Sequence[WakeUp]:
+        """End a hold of these credentials."""
+        return holds.release_held(self._database, dealership_id, credential_stamp)
