@@ -56,16 +56,14 @@ def list_(
     letters = found["messages"]
     print_table(
         "Copies of dead letters" if archived else "Dead letters",
-        ["message", "sent", "in queue until", "dealer", "reason", "detail", "lead"],
+        ["id", "sent" if archived else "in queue until", "dealer", "reason", "detail"],
         (
             (
                 text(letter["messageId"]),
-                local_time(letter["sentAt"]),
-                local_time(letter["inQueueUntil"]),
+                local_time(letter["sentAt" if archived else "inQueueUntil"]),
                 text(letter["dealershipId"]),
                 text(letter["reason"]),
                 text(letter["detail"]),
-                text(letter["leadId"]),
             )
             for letter in letters
         ),
@@ -83,14 +81,14 @@ def list_(
     if letters:
         option = " --archived" if archived else ""
         console.print(
-            f"Look at one: forecourt dlq show MESSAGE{option}"
-            f"   Put back: forecourt dlq redrive MESSAGE{option}"
+            f"Look at one: forecourt dlq show ID{option}"
+            f"   Put back: forecourt dlq redrive ID{option}"
         )
 
 
 @app.command()
 def show(
-    message_id: Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id.")],
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="The message's id.")],
     archived: ArchivedOption = False,
     data: DataOption = None,
     stack: StackOption = None,
@@ -111,7 +109,7 @@ def redrive(
     *,
     message_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MESSAGE]...", help="Which messages; left out: all in the queue."),
+        typer.Argument(metavar="[ID]...", help="Which messages; left out: all in the queue."),
     ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it; without it, only say what would be done.")
@@ -128,7 +126,7 @@ def redrive(
     """
     if archived and not message_ids:
         message = "Name the copies to put back."
-        raise typer.BadParameter(message, param_hint="MESSAGE")
+        raise typer.BadParameter(message, param_hint="ID")
     target = StackTarget.find(data, stack)
     wanted = message_ids or [
         letter["messageId"] for letter in _list(target, archived=False, limit=_MOST)["messages"]
