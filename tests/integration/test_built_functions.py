@@ -30,6 +30,7 @@ FIRST_EVENT = {
     "LeadDeliveryFunction": "lead_delivery/one_lead.json",
     "SyncPlannerFunction": "sync_planner/scheduled.json",
     "StockSyncFunction": "stock_sync/dealership.json",
+    "LeadRefreshFunction": "lead_refresh/dealership.json",
     "SyncSummaryFunction": "sync_summary/job.json",
     "AdminApiFunction": "admin_api/list_deliveries.json",
     "MigrateFunction": "migrate/upgrade.json",

@@ -72,8 +72,9 @@ def test_a_run_that_fails_or_hangs_or_never_starts_is_watched(template: SamTempl
         ("SyncStateMachine", "ExecutionsTimedOut"),
         ("ScheduleGroup", "InvocationDroppedCount"),
     } <= watched(template)
-    schedule = template.resources["NightlyStockSchedule"]["Properties"]
-    assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}
+    for name in ("NightlyStockSchedule", "HourlyLeadSchedule"):
+        schedule = template.resources[name]["Properties"]
+        assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}
 
 
 def test_every_alarm_tells_the_alert_topic_of_its_start_and_end(template: SamTemplate) -> None:

@@ -96,7 +96,7 @@ def test_the_planner_is_called_as_the_state_machine_calls_it(path: Path) -> None
     assert set(read(path)) == {name.removesuffix(".$") for name in payload}
 
 
-@pytest.mark.parametrize("path", named("stock_sync"))
+@pytest.mark.parametrize("path", named("stock_sync", "lead_refresh"))
 def test_a_dealership_is_called_as_the_map_calls_it(path: Path) -> None:
     machine = read(ROOT / "statemachines/sync.asl.json")
     selector = machine["States"]["SyncEachDealership"]["ItemSelector"]
@@ -112,7 +112,10 @@ def test_the_summary_is_called_as_the_state_machine_calls_it(path: Path) -> None
     assert set(read(path)) == {name.removesuffix(".$") for name in payload}
 
 
-@pytest.mark.parametrize(("case", "name"), [("schedule", "scheduled"), ("manual", "manual")])
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [("schedule", "scheduled"), ("hourly_leads", "scheduled"), ("manual", "manual")],
+)
 def test_the_planner_gets_what_starts_the_state_machine(case: str, name: str) -> None:
     started_with = read(ROOT / f"events/sync_state_machine/{case}.json")
     planned = read(ROOT / f"events/sync_planner/{name}.json")["input"]

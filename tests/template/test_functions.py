@@ -14,6 +14,7 @@ NAMES = {
     "LeadDeliveryFunction": "lead_delivery",
     "SyncPlannerFunction": "sync_planner",
     "StockSyncFunction": "stock_sync",
+    "LeadRefreshFunction": "lead_refresh",
     "SyncSummaryFunction": "sync_summary",
     "AdminApiFunction": "admin_api",
     "MigrateFunction": "migrate",

@@ -81,7 +81,7 @@ def test_credentials_open_only_for_a_named_dealership(template: SamTemplate) -> 
         if owner.endswith("Function")
         and any(action.startswith("kms:") for action in texts(statement["Action"]))
     ]
-    assert len(uses) == 3
+    assert len(uses) == 4
     for statement in uses:
         assert set(texts(statement["Action"])) <= {"kms:Decrypt", "kms:GenerateDataKey"}
         assert statement["Resource"] == {"Fn::GetAtt": ["CredentialsKey", "Arn"]}

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from cfnlint.api import lint
 
+from forecourt.leads.refresh import CLOSING_SECONDS, LEAD_SECONDS, RUN_SECONDS
+from forecourt.settings import LeadRefreshSettings
+from forecourt.storage.sync_logs import LEASE
 from tests.support.sam_template import ROOT, SamTemplate
 
 DEFINITION = ROOT / "statemachines/sync.asl.json"
@@ -111,10 +114,29 @@ def test_no_error_of_a_dealership_is_caught(machine: dict[str, Any]) -> None:
     assert not any("Catch" in state for state in each["ItemProcessor"]["States"].values())
 
 
-def test_a_dealership_is_tried_again_twice_after_20_and_60_seconds(
+def test_leads_are_refreshed_by_their_own_function_and_all_else_is_stock(
     machine: dict[str, Any],
 ) -> None:
-    [retrier] = tasks(machine)["SyncDealership"]["Retry"]
+    processor = machine["States"]["SyncEachDealership"]["ItemProcessor"]
+    choice = processor["States"][processor["StartAt"]]
+
+    [leads] = choice["Choices"]
+    assert (leads["Variable"], leads["StringEquals"]) == ("$.syncType", "lead")
+    called = {
+        name: processor["States"][name]["Parameters"]["FunctionName"]
+        for name in (leads["Next"], choice["Default"])
+    }
+    assert called == {
+        "RefreshLeads": "${LeadRefreshFunctionArn}",
+        "SyncDealership": "${StockSyncFunctionArn}",
+    }
+
+
+@pytest.mark.parametrize("task", ["SyncDealership", "RefreshLeads"])
+def test_a_dealership_is_tried_again_twice_after_20_and_60_seconds(
+    machine: dict[str, Any], task: str
+) -> None:
+    [retrier] = tasks(machine)[task]["Retry"]
 
     assert set(retrier["ErrorEquals"]) == RETRIED
     waits = [retrier["IntervalSeconds"] * retrier["BackoffRate"] ** n for n in range(2)]
@@ -181,6 +203,53 @@ def test_the_schedule_starts_the_machine_each_night_with_what_it_expects(
     assert sent == event
     # A start later than this is made up for by another rule (design 5.3).
     assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] == 90 * 60
+
+
+def test_leads_are_refreshed_each_hour_and_a_late_start_does_not_meet_the_next(
+    template: SamTemplate,
+) -> None:
+    schedule = template.resources["HourlyLeadSchedule"]["Properties"]
+    event = json.loads((ROOT / "events/sync_state_machine/hourly_leads.json").read_text("utf-8"))
+    sent = json.loads(schedule["Target"]["Input"])
+
+    assert schedule["Target"]["Arn"] == {"Ref": "SyncStateMachine"}
+    assert {
+        name: schedule[name]
+        for name in ("ScheduleExpression", "ScheduleExpressionTimezone", "State")
+    } == {
+        "ScheduleExpression": {"Ref": "HourlyLeadExpression"},
+        "ScheduleExpressionTimezone": {"Ref": "HourlyLeadTimeZone"},
+        "State": {"Ref": "HourlyLeadState"},
+    }
+    assert template.parameters["HourlyLeadExpression"]["Default"] == "cron(0 * * * ? *)"
+    assert template.parameters["HourlyLeadTimeZone"]["Default"] == "UTC"
+    assert sent.pop("scheduledTime") == "<aws.scheduler.scheduled-time>"
+    event.pop("scheduledTime")
+    assert sent == event
+    assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 30 * 60
+
+
+def test_the_bounds_of_a_refresh_fit_its_function_and_its_lease(template: SamTemplate) -> None:
+    limit = template.functions["LeadRefreshFunction"]["Timeout"]
+
+    assert limit >= RUN_SECONDS + LEAD_SECONDS + CLOSING_SECONDS
+    assert LEASE.total_seconds() > LEAD_SECONDS
+    for name in ("CallsPerSecond", "LeadsPerRun"):
+        parameter = template.parameters[f"LeadRefresh{name}"]
+        field = LeadRefreshSettings.model_fields[
+            {
+                "CallsPerSecond": "lead_refresh_calls_per_second",
+                "LeadsPerRun": "lead_refresh_leads_per_run",
+            }[name]
+        ]
+        low, high = (
+            getattr(rule, bound) for rule, bound in zip(field.metadata, ("ge", "le"), strict=True)
+        )
+        assert (parameter["Default"], parameter["MinValue"], parameter["MaxValue"]) == (
+            field.default,
+            low,
+            high,
+        )
 
 
 def substitutions(definition: dict[str, Any]) -> set[str]:

@@ -173,6 +173,17 @@ class StockSyncSettings(_Database, _CredentialsKey, _EasyCars):
     )
 
 
+class LeadRefreshSettings(_Database, _CredentialsKey, _EasyCars):
+    """Settings of ``lead_refresh``; EasyCars states no limit on calls, so ours is a guess."""
+
+    lead_refresh_calls_per_second: float = Field(
+        default=5.0, ge=0.1, le=50.0, description="a number from 0.1 to 50, normally 5"
+    )
+    lead_refresh_leads_per_run: int = Field(
+        default=200, ge=1, le=1000, description="a whole number from 1 to 1000, normally 200"
+    )
+
+
 class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):
     """Settings of ``sync_summary``."""
 
