@@ -1,0 +1,119 @@
+"""The leads a run has accepted, as their senders know them: the oracle of the last version."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from forecourt.admin.lead_changes import LeadPatch, plan_change
+from forecourt.easycars.codes import STATUS_CODES
+from forecourt.leads.lead import LeadStatus
+from forecourt.storage.lead_edits import PostgresLeadEdits
+from tests.support.lead_delivery import ACTOR, lead_body
+
+_STATUSES = ("in progress", "won", "lost")
+_RATINGS = {"Cold": 1, "Warm": 2, "Hot": 3}
+
+
+@dataclass
+class AcceptedLead:
+    """One lead that was answered with 202, and what its last version says."""
+
+    external_id: str
+    dealership_id: int
+    account: str
+    email: str
+    spam: bool = False
+    version: int = 1
+    rating: str = "Cold"
+    status: str = "received"
+
+    @property
+    def message(self) -> str:
+        """Text of the last version, told from all others."""
+        return f"Is it still for sale? [{self.external_id} v{self.version}]"
+
+    @property
+    def rating_code(self) -> int:
+        return _RATINGS[self.rating]
+
+    @property
+    def status_code(self) -> int:
+        return int(STATUS_CODES[LeadStatus(self.status)])
+
+
+@dataclass
+class AcceptedLeads:
+    """Makes leads up and changes them; everything is drawn from one seed."""
+
+    chance: random.Random
+    dealerships: dict[int, str]
+    leads: dict[str, AcceptedLead] = field(default_factory=dict)
+    _emails: list[str] = field(default_factory=list)
+
+    @property
+    def accounts(self) -> set[str]:
+        """The accounts leads can go to."""
+        return set(self.dealerships.values())
+
+    def __len__(self) -> int:
+        return len(self.leads)
+
+    def __iter__(self) -> Iterator[AcceptedLead]:
+        return iter(self.leads.values())
+
+    def new(self, dealership_id: int | None = None) -> tuple[AcceptedLead, str]:
+        """Accept a lead; gives it with the body intake puts on the queue.
+
+        Now and then the visitor is one who has sent a lead before, so that the vendor knows the
+        contact and a search by it says nothing.
+        """
+        if dealership_id is None:
+            dealership_id = self.chance.choice(sorted(self.dealerships))
+        number = len(self.leads) + 1
+        email = f"Visitor{number}@Mail.example"
+        if self._emails and self.chance.random() < 0.15:
+            email = self.chance.choice(self._emails)
+        self._emails.append(email)
+        lead = AcceptedLead(
+            external_id=str(UUID(int=self.chance.getrandbits(128), version=4)),
+            dealership_id=dealership_id,
+            account=self.dealerships[dealership_id],
+            email=email,
+            spam=self.chance.random() < 0.02,
+        )
+        self.leads[lead.external_id] = lead
+        body = lead_body(
+            dealership_id,
+            lead.external_id,
+            spam=lead.spam,
+            name=f"Visitor {number}",
+            email=email,
+            phone=f"0400 {number:06d}"[:12] if self.chance.random() < 0.5 else None,
+            message=lead.message,
+            rating=lead.rating,
+        )
+        return lead, body
+
+    def edit_one(self, edits: PostgresLeadEdits) -> AcceptedLead | None:
+        """Change a lead as a person does by the admin API; None where it is not stored yet."""
+        lead = self.chance.choice(list(self.leads.values()))
+        lead.version += 1
+        patch: dict[str, str] = {"message": lead.message}
+        if self.chance.random() < 0.5:
+            patch["rating"] = self.chance.choice(sorted(_RATINGS))
+        if self.chance.random() < 0.5:
+            patch["status"] = self.chance.choice(_STATUSES)
+        wanted = LeadPatch.model_validate(patch)
+        done = edits.change(
+            UUID(lead.external_id),
+            None,
+            lambda row, find_vehicle: plan_change(wanted, row, find_vehicle),
+            actor=ACTOR,
+        )
+        if done is None:
+            lead.version -= 1
+            return None
+        lead.rating = patch.get("rating", lead.rating)
+        lead.status = patch.get("status", lead.status)
+        return lead

@@ -1,0 +1,101 @@
+"""After the trouble: let time pass until nothing moves, and collect what remains."""
+
+import random
+from collections.abc import Sequence
+
+from tests.chaos.accepted_leads import AcceptedLeads
+from tests.chaos.checker import Remains
+from tests.chaos.crew import Crew
+from tests.chaos.wave_player import WavePlayer
+from tests.chaos.world import World
+
+_HOUR = 3600.0
+_MOST_HOURS = 24 * 14
+_DOUBTFUL_HOURS = 2
+_MOST_ROUNDS = 3000
+_UNENDED = {"pending", "in_progress", "unconfirmed"}
+
+_NEXT = """
+SELECT extract(epoch FROM min(due) - now())::float8 AS wait FROM (
+    SELECT CASE d.state WHEN 'in_progress' THEN d.lease_until
+           ELSE greatest(d.next_attempt_at, d.woken_until) END AS due
+    FROM lead_delivery d WHERE d.state IN ('in_progress', 'pending', 'unconfirmed')
+    UNION ALL SELECT greatest(open_until, trial_until) FROM circuit_breaker
+    UNION ALL SELECT hold_until FROM dealership_easycars_credentials
+) waits WHERE due > now()
+"""
+_STATES = "SELECT DISTINCT state FROM lead_delivery"
+_ROWS = """
+SELECT l.external_id, l.version, l.easycars_lead_number, l.announced_at, d.id, d.state,
+       d.attempts, d.last_error_code, d.last_error, d.wanted_version, d.delivered_version
+FROM lead l LEFT JOIN lead_delivery d ON d.lead_id = l.id
+"""
+_OPEN_TRIES = "SELECT count(*) AS open FROM lead_delivery_attempt WHERE outcome IS NULL"
+
+
+def settle(
+    world: World,
+    crew: Crew,
+    player: WavePlayer,
+    leads: AcceptedLeads,
+    chance: random.Random,
+) -> None:
+    """Sweep, deliver and let time pass until everything has ended, or for two weeks.
+
+    Where nothing is left but doubts, every account gets one more lead: from its number follows
+    the truth about the earlier ones. Without it a doubt about an account's last lead may be right.
+    """
+    until = world.passed + _MOST_HOURS * _HOUR
+    doubtful_since: float | None = None
+    for _ in range(_MOST_ROUNDS):
+        crew.sweep()
+        crew.deliver()
+        unended = {row["state"] for row in world.rows(_STATES)} & _UNENDED
+        if (not unended and not len(world.queue)) or world.passed > until:
+            return
+        if unended != {"unconfirmed"}:
+            doubtful_since = None
+        elif doubtful_since is None:
+            doubtful_since = world.passed
+        elif world.passed - doubtful_since > _DOUBTFUL_HOURS * _HOUR:
+            for dealership_id in leads.dealerships:
+                player.accept(1, chance, dealership_id)
+            doubtful_since = None
+            continue
+        world.let_pass(_next_wait(world))
+
+
+def _next_wait(world: World) -> float:
+    """Tell for how long nothing happens; an hour at most."""
+    (row,) = world.rows(_NEXT)
+    waits = (_HOUR, world.queue.next_visible_in(), row["wait"])
+    return max(min(wait for wait in waits if wait is not None), 0.0) + 1.0
+
+
+def remains_of(
+    world: World,
+    leads: AcceptedLeads,
+    *,
+    poison: Sequence[str] = (),
+    errors: Sequence[str] = (),
+    may_be_parked: bool = False,
+) -> Remains:
+    """Collect what is there now."""
+    (tries,) = world.rows(_OPEN_TRIES)
+    seen = world.simulator.requests()
+    return Remains(
+        accepted=leads.leads,
+        rows=world.rows(_ROWS),
+        book=world.simulator.leads(),
+        invalid=[
+            f"{each.operation} of {each.account}: {' '.join(each.reasons)}"
+            for each in world.simulator.invalid_requests()
+        ],
+        faults=frozenset((each.account or "", each.fault) for each in seen if each.fault),
+        open_attempts=tries["open"],
+        messages_left=len(world.queue),
+        buried=world.aws.buried + world.queue.dead,
+        poison=poison,
+        errors=errors,
+        may_be_parked=may_be_parked,
+    )

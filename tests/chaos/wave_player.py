@@ -1,0 +1,132 @@
+"""Play a wave: new leads, batches side by side, and everything that befalls them."""
+
+import random
+import time
+from collections.abc import Sequence
+
+from forecourt.errors import RetryableError
+from tests.chaos.accepted_leads import AcceptedLeads
+from tests.chaos.crew import Crew, Work
+from tests.chaos.figures import Figures
+from tests.chaos.troubles import DatabaseTrouble, Wave, draw_freeze
+from tests.chaos.world import World
+
+_SLEEPS = (50, 151, 200, 340, 800, 4000)
+"""Seconds a worker is frozen; its lease lasts 150."""
+_SECONDS_FOR_A_COMMIT = 1.0
+
+
+class WavePlayer:
+    """Does to a world what waves say."""
+
+    def __init__(self, world: World, leads: AcceptedLeads, crew: Crew, figures: Figures) -> None:
+        self._world = world
+        self._leads = leads
+        self._crew = crew
+        self._figures = figures
+        self.poison: list[str] = []
+
+    def play(self, wave: Wave, chance: random.Random) -> None:
+        """Play one wave to its end."""
+        self._prepare(wave, chance)
+        works = [work for doom in wave.batches if (work := self._crew.begin(doom)) is not None]
+        self._befall(wave, works, chance)
+        for work in works:
+            self._crew.finish(work, keep=chance.random() < 0.7)
+        self._follow(wave, chance)
+
+    def freeze_one(self, chance: random.Random) -> None:
+        """Freeze a worker amid its batch, do without it past its lease, and let it go on."""
+        world = self._world
+        self.accept(4, chance)
+        world.simulator.latency = 0.02
+        work = self._crew.begin(draw_freeze(chance))
+        if work is None:
+            return
+        if work.worker.waits_frozen():
+            self._figures.freezes += 1
+            slept = chance.choice(_SLEEPS)
+            try:
+                world.let_pass(slept)
+                self._crew.sweep()
+                self._crew.deliver(2)
+            finally:
+                work.worker.clock.move(slept)
+                work.worker.thaw()
+        self._crew.finish(work, keep=False)
+
+    def accept(self, count: int, chance: random.Random, dealership_id: int | None = None) -> None:
+        """Put new leads onto the queue; one that intake was asked for twice comes twice."""
+        for _ in range(count):
+            _, body = self._leads.new(dealership_id)
+            for _ in range(2 if chance.random() < 0.05 else 1):
+                self._world.queue.send(body)
+
+    def _prepare(self, wave: Wave, chance: random.Random) -> None:
+        world = self._world
+        self.accept(wave.leads, chance)
+        if wave.poison:
+            self.poison.append(f'{{"schema": 1, "leadId": "{len(self.poison)}"}}')
+            world.queue.send(self.poison[-1])
+        for fault in wave.faults:
+            world.simulator.put_fault(fault)
+        for action, manner, times in wave.aws:
+            world.aws.trouble(action, manner, times)
+        world.simulator.latency = wave.latency
+
+    def _befall(self, wave: Wave, works: Sequence[Work], chance: random.Random) -> None:
+        """Do what happens while the workers work."""
+        world, figures = self._world, self._figures
+        time.sleep(wave.after_seconds)
+        if wave.clock_step and works:
+            works[0].worker.clock.move(wave.clock_step)
+            figures.clock_steps += 1
+        if wave.foreign_lead:
+            world.simulator.add_foreign_lead(chance.choice(sorted(self._leads.accounts)))
+            figures.foreign_leads += 1
+        if wave.edits_amid:
+            self._edit(wave.edits, chance)
+        match wave.database:
+            case DatabaseTrouble.CRASH:
+                world.crash_database()
+                figures.database_crashes += 1
+            case DatabaseTrouble.CUT:
+                figures.connections_cut += world.cut_connections()
+            case DatabaseTrouble.HOLD_AND_KILL | DatabaseTrouble.HOLD_AND_CUT:
+                self._hold_commits(wave.database, works)
+        if wave.vendor_away:
+            world.simulator.stop()
+
+    def _hold_commits(self, trouble: DatabaseTrouble, works: Sequence[Work]) -> None:
+        """Let workers die, or lose their session, between recording an outcome and its commit."""
+        with self._world.held_commits() as waiting:
+            until = time.monotonic() + _SECONDS_FOR_A_COMMIT
+            while not (pids := waiting()) and time.monotonic() < until:
+                time.sleep(0.01)
+            self._figures.commits_held += len(pids)
+            if trouble is DatabaseTrouble.HOLD_AND_CUT:
+                self._figures.connections_cut += self._world.end_sessions(pids)
+            elif pids:
+                for work in works:
+                    work.worker.kill()
+
+    def _follow(self, wave: Wave, chance: random.Random) -> None:
+        world = self._world
+        if wave.vendor_away:
+            world.simulator.start()
+            self._figures.vendor_outages += 1
+        if not wave.edits_amid:
+            self._edit(wave.edits, chance)
+        if wave.jump:
+            world.let_pass(wave.jump)
+            self._figures.time_jumps += 1
+        if wave.sweep:
+            self._crew.sweep(wave.sweeper_doom)
+
+    def _edit(self, times: int, chance: random.Random) -> None:
+        for _ in range(times if len(self._leads) else 0):
+            try:
+                edited = self._world.edit_one(self._leads, tell=chance.random() < 0.5)
+            except RetryableError:  # a person who is told so tries again some day
+                continue
+            self._figures.edits += edited
