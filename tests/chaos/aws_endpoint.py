@@ -22,6 +22,11 @@ from tests.support.data_keys import MemoryDataKeys
 ARN = "arn:aws:{service}:ap-southeast-2:123456789012:{name}"
 LEADS, DEAD_LETTERS = "leads", "leads-dlq"
 
+_XML_ERROR = (
+    b'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Receiver</Type>'
+    b"<Code>ServiceUnavailable</Code><Message>Try later.</Message></Error></ErrorResponse>"
+)
+
 type Given = Mapping[str, Any]
 
 
@@ -56,7 +61,7 @@ class AwsEndpoint:
         self.buried: list[str] = []
         self.published: list[str] = []
         self.met_trouble = 0
-        self._keys = keys
+        self.keys = keys
         self._login = login
         self._lock = threading.Lock()
         self._troubles: list[Trouble] = []
@@ -125,7 +130,7 @@ class AwsEndpoint:
             return _unavailable() if manner == "unheard" else _json(done)
         form = dict(parse_qsl(body.decode()))
         if self._manner(form["Action"]) is not None:
-            return _unavailable()
+            return 503, "text/xml", _XML_ERROR
         return 200, "text/xml", self._publish(form)
 
     def _manner(self, action: str) -> str | None:
@@ -163,7 +168,7 @@ class AwsEndpoint:
 
     def _decrypt(self, given: Given) -> Any:
         context = given["EncryptionContext"]
-        plaintext = self._keys.decrypt(
+        plaintext = self.keys.decrypt(
             base64.b64decode(given["CiphertextBlob"]),
             int(context["dealershipId"]),
             Environment(context["environment"]),

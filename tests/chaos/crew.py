@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecourt.errors import SkippableError
-from forecourt.leads.message import parse_message
+from forecourt.leads.message import LeadMessage, WakeUpMessage, parse_message
 from tests.chaos.accepted_leads import AcceptedLeads
 from tests.chaos.figures import Figures
 from tests.chaos.standard_queue import Received
@@ -121,6 +121,7 @@ class Crew:
 
 def _lead_of(message: Received) -> str | None:
     try:
-        return str(parse_message(message.body).lead_id)
+        read = parse_message(message.body)
     except SkippableError:
         return None
+    return str(read.lead_id) if isinstance(read, LeadMessage | WakeUpMessage) else None
