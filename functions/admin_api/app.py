@@ -20,6 +20,7 @@ from forecourt.aws.secrets import SecretStore
 from forecourt.aws.sqs import SqsWakeUps
 from forecourt.aws.step_functions import SyncStateMachine
 from forecourt.easycars.client import EasyCarsClient
+from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.security.site_keys import RememberedKeyRing
 from forecourt.settings import AdminApiSettings
 from forecourt.storage.audit_log import PostgresAuditLog
@@ -76,7 +77,13 @@ def api() -> AdminApi:
             files=files,
             key_ring=ring,
         ),
-        deliveries=DeliveryRoutes(reports=reports, replays=replays, wake_ups=wake_ups),
+        deliveries=DeliveryRoutes(
+            reports=reports,
+            replays=replays,
+            wake_ups=wake_ups,
+            credentials=vault,
+            probe=EasyCarsLeadProbe(easycars),
+        ),
         leads=LeadRoutes(reports=reports, edits=PostgresLeadEdits(database), wake_ups=wake_ups),
         site_keys=SiteKeyRoutes(
             site_keys=site_keys, dealerships=dealerships, files=files, key_ring=ring

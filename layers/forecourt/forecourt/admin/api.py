@@ -62,6 +62,8 @@ class AdminApi:
             ("GET", "/api/admin/deliveries", deliveries.list),
             ("GET", "/api/admin/deliveries/{deliveryId}", deliveries.show),
             ("POST", "/api/admin/deliveries/{deliveryId}/retry", deliveries.retry),
+            ("POST", "/api/admin/deliveries/{deliveryId}/resend", deliveries.resend),
+            ("POST", "/api/admin/deliveries/{deliveryId}/resolve", deliveries.resolve),
             ("GET", "/api/admin/dead-letters", dead_letters.list_letters),
             ("POST", "/api/admin/dead-letters/redrive", dead_letters.redrive),
             ("GET", "/api/admin/dead-letters/{messageId}", dead_letters.show_letter),

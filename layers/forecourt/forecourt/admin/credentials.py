@@ -14,6 +14,7 @@ from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
 from forecourt.admin.whole_numbers import whole_number
 from forecourt.errors import AuthenticationError, ForecourtError, RetryableError
+from forecourt.logs import get_logger
 from forecourt.security.credential_records import (
     SECRET_FIELDS,
     CredentialChanges,
@@ -196,8 +197,21 @@ class CredentialRoutes:
     def _wake(self, record: CredentialRecord) -> None:
         if not record.is_active:
             return
-        if self._wake_ups.send_wake_ups(self._replays.release_waiting(record.dealership_id)):
+        scope = self._account_scope(record)
+        if self._wake_ups.send_wake_ups(self._replays.release_waiting(record.dealership_id, scope)):
             raise not_woken()
+
+    def _account_scope(self, record: CredentialRecord) -> str | None:
+        try:
+            saved = self._credentials.load(record.dealership_id)
+        except ForecourtError as error:  # they are saved; saving once more releases the rest
+            get_logger("admin_api").warning(
+                "Leads of a former account not released",
+                dealership_id=record.dealership_id,
+                code=error.code,
+            )
+            return None
+        return None if saved is None else saved.account_scope
 
 
 def _credential_id(request: AdminRequest) -> int:

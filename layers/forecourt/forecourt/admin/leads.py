@@ -1,20 +1,17 @@
 """Routes of leads."""
 
-from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from forecourt.admin.access import not_found
-from forecourt.admin.deliveries import with_attempts
+from forecourt.admin.deliveries import wake_best_effort, with_attempts
 from forecourt.admin.documents import to_document
 from forecourt.admin.lead_changes import plan_change, read_patch
 from forecourt.admin.ports import LeadEdits, LeadReports, WakeUps
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
-from forecourt.leads.wake_ups import WakeUp
-from forecourt.logs import get_logger
 
 STATUSES = ("received", "in progress", "won", "lost", "deleted")
 
@@ -79,15 +76,6 @@ class LeadRoutes:
             for delivery in self._reports.deliveries_of_lead(lead_id)
         ]
         return lead
-
-
-def wake_best_effort(queue: WakeUps, wake_ups: Sequence[WakeUp]) -> None:
-    """Wake deliveries at once; those the queue does not take now, the sweeper wakes soon."""
-    unsent = queue.send_wake_ups(wake_ups) if wake_ups else ()
-    if unsent:
-        get_logger("admin_api").warning(
-            "The queue took no wake-up", delivery_ids=[one.delivery_id for one in unsent]
-        )
 
 
 def lead_id_of(request: AdminRequest) -> UUID:

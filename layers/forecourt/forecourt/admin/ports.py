@@ -7,6 +7,7 @@ from uuid import UUID
 from forecourt.admin.audit import Actor
 from forecourt.admin.lead_changes import FindVehicle, LeadChange
 from forecourt.admin.request import Page
+from forecourt.leads.probe_ports import FoundLead
 from forecourt.leads.wake_ups import WakeUp
 from forecourt.security.credential_records import CredentialChanges, CredentialRecord
 from forecourt.security.credentials import EasyCarsCredentials, Environment
@@ -19,6 +20,16 @@ type Rows = tuple[Sequence[Row], int]
 
 class Credentials(Protocol):
     """Stored credentials; see :class:`forecourt.storage.credentials.CredentialVault`."""
+
+    def load(self, dealership_id: int) -> EasyCarsCredentials | None:
+        """Read and decrypt the active credentials; None where there are none.
+
+        Raises
+        ------
+        RetryableError, PermanentError
+            The database or the key is away, or the row does not decrypt.
+        """
+        ...
 
     def describe(self, dealership_id: int) -> CredentialRecord | None:
         """Return a dealership's row without its secrets."""
@@ -206,14 +217,49 @@ class LeadEdits(Protocol):
 
 
 class Replays(Protocol):
-    """Making deliveries due again."""
+    """Deliveries that people, or saved credentials, set in motion again.
+
+    What makes no sense for a delivery as it stands raises the 409 that
+    :func:`forecourt.admin.delivery_acts.require_possible` makes of it.
+    """
 
     def release(self, delivery_id: int, scope: int | None, *, actor: Actor) -> WakeUp | None:
-        """Make a failed delivery due; None where there is no such failed delivery."""
+        """Make a failed delivery due; None where there is no such delivery."""
         ...
 
-    def release_waiting(self, dealership_id: int) -> Sequence[WakeUp]:
-        """Make due what waited for credentials of a dealership."""
+    def send_again(
+        self, delivery_id: int, scope: int | None, *, actor: Actor
+    ) -> Sequence[WakeUp] | None:
+        """Let a lead be created again, and forget a number in another account.
+
+        None where there is no such delivery; no wake-up where it is due later: what may still be
+        on its way to the vendor has 180 seconds to arrive.
+        """
+        ...
+
+    def adopt(
+        self,
+        delivery_id: int,
+        scope: int | None,
+        found: FoundLead,
+        credentials: EasyCarsCredentials,
+        *,
+        actor: Actor,
+    ) -> Sequence[WakeUp] | None:
+        """Give a lead the number a person said; a newer version is due at once.
+
+        None, and nothing is changed, where another lead has the number by now.
+        """
+        ...
+
+    def holder(self, number: str, account_scope: str, delivery_id: int) -> Row | None:
+        """Return ``external_id`` and ``dealership_id`` of another lead that has a number."""
+        ...
+
+    def release_waiting(
+        self, dealership_id: int, account_scope: str | None = None
+    ) -> Sequence[WakeUp]:
+        """Make due what waited for credentials of a dealership, or for those of an account."""
         ...
 
 

@@ -85,6 +85,20 @@ SELECT id, external_id, dealership_id FROM released WHERE woken_until IS NOT NUL
 """  # noqa: S608 - the interpolated parts are constants
 
 
+# The account a lead is in is the present one again: what was in doubt is looked for once more.
+_RETURN = """
+UPDATE lead_delivery d
+SET state = CASE WHEN l.easycars_lead_number IS NULL THEN 'unconfirmed' ELSE 'pending' END,
+    attempts = CASE WHEN l.easycars_lead_number IS NULL THEN d.attempts ELSE 0 END,
+    next_attempt_at = now(), woken_until = NULL, last_error_code = NULL, last_error = NULL,
+    updated_at = now()
+FROM lead l
+WHERE l.id = d.lead_id AND d.dealership_id = %(dealership_id)s AND d.target = 'EasyCars'
+  AND d.state = 'failed' AND d.last_error_code = 'SCOPE_CHANGED'
+  AND d.remote_scope = %(account_scope)s
+"""
+
+
 def count_refusals(database: Database, dealership_id: int) -> int:
     """Count how often in a row the present credentials were refused, bursts as one."""
     row = database.connection().execute(_REFUSALS, {"dealership_id": dealership_id}).fetchone()
@@ -129,17 +143,29 @@ def release_held(database: Database, dealership_id: int, credential_stamp: str) 
     return _release(database, dealership_id, parked_too=False, credential_stamp=credential_stamp)
 
 
-def release_after_save(database: Database, dealership_id: int) -> Sequence[WakeUp]:
+def release_after_save(
+    database: Database, dealership_id: int, account_scope: str | None = None
+) -> Sequence[WakeUp]:
     """Make due whatever waited or was parked for want of working credentials, once some are saved.
 
     Doing it again wakes again what has not been tried since.
+
+    Parameters
+    ----------
+    account_scope
+        The account they are for: what failed as SCOPE_CHANGED and is in this one goes on, too,
+        woken by the sweeper.
 
     Returns
     -------
     sequence of WakeUp
         To be sent to the leads queue, for the oldest ten; the sweeper wakes the others.
     """
-    return _release(database, dealership_id, parked_too=True)
+    with database.transaction() as connection:
+        if account_scope is not None:
+            values = {"dealership_id": dealership_id, "account_scope": account_scope}
+            connection.execute(_RETURN, values)
+        return _release(database, dealership_id, parked_too=True)
 
 
 def _release(

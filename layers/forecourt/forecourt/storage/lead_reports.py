@@ -52,31 +52,47 @@ FROM lead l
 WHERE l.external_id = %(lead_id)s AND {_IN_SCOPE.format(table="l")}
 """  # noqa: S608 - the parts are constants of this file
 
-_DELIVERY = """d.id, l.external_id AS lead_id, d.dealership_id, d.target, d.state, d.operation,
-    d.attempts, d.next_attempt_at, d.lease_until, d.claimed_at, d.wanted_version,
-    d.delivered_version, d.delivered_at, d.remote_id, d.last_error_code, d.last_error,
-    d.created_at, d.updated_at"""
+# A create that was sent and not answered stays in doubt until it was found, or somebody decided.
+DELIVERY_STANDING = """d.target, d.state, d.last_error_code,
+    l.easycars_lead_number AS lead_number,
+    d.attempts = 0 AND d.next_attempt_at <= now() AS is_untried,
+    l.easycars_lead_number IS NULL AND coalesce((
+        SELECT coalesce(a.outcome, 'unknown') IN ('unknown', 'lease_expired')
+        FROM lead_delivery_attempt a
+        WHERE a.delivery_id = d.id
+          AND (a.operation = 'create' OR a.outcome IN ('adopted', 'create_again'))
+        ORDER BY a.id DESC LIMIT 1), false) AS is_unsure"""
+"""What :mod:`forecourt.admin.delivery_acts` judges, from ``lead_delivery d`` and ``lead l``."""
 
-_DELIVERIES = f"""
-SELECT {_DELIVERY}
-FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+_DELIVERY = f"""
+SELECT d.id, l.external_id AS lead_id, d.dealership_id, p.name AS dealership_name, d.operation,
+       d.attempts, d.next_attempt_at, d.lease_until, d.claimed_at, d.wanted_version,
+       d.delivered_version, d.delivered_at, d.remote_id, d.remote_scope, d.last_error,
+       d.created_at, d.updated_at,
+       l.received_at, c.hold_reason, c.hold_until, b.open_until AS vendor_away_until,
+       {DELIVERY_STANDING}
+FROM lead_delivery d
+JOIN lead l ON l.id = d.lead_id
+JOIN dealership p ON p.id = d.dealership_id
+LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = d.dealership_id AND c.is_active
+    AND d.target = 'EasyCars'
+LEFT JOIN circuit_breaker b ON b.target = d.target AND b.environment = c.environment
+"""  # noqa: S608 - the part is a constant of this file
+
+_DELIVERIES = f"""{_DELIVERY}
 WHERE {_IN_SCOPE.format(table="d")} AND (%(state)s::text IS NULL OR d.state = %(state)s)
 ORDER BY d.updated_at DESC, d.id DESC
 LIMIT %(limit)s
-"""  # noqa: S608 - the parts are constants of this file
+"""
 
-_ONE_DELIVERY = f"""
-SELECT {_DELIVERY}
-FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+_ONE_DELIVERY = f"""{_DELIVERY}
 WHERE d.id = %(delivery_id)s AND {_IN_SCOPE.format(table="d")}
-"""  # noqa: S608 - the parts are constants of this file
+"""
 
-_DELIVERIES_OF_LEAD = f"""
-SELECT {_DELIVERY}
-FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+_DELIVERIES_OF_LEAD = f"""{_DELIVERY}
 WHERE l.external_id = %(lead_id)s
 ORDER BY d.id
-"""  # noqa: S608 - the part is a constant of this file
+"""
 
 _ATTEMPTS = """
 SELECT attempt_no, operation, started_at, finished_at, outcome, code, detail, http_status,
