@@ -14,7 +14,7 @@ from moto import mock_aws
 from tests.support.postgres import PostgresForTests
 
 ROOT = Path(__file__).parents[2]
-NEWEST = "0007"
+NEWEST = "0008"
 type Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 
@@ -52,10 +52,10 @@ def test_goes_up_tells_where_it_is_and_goes_down(handler: Handler) -> None:
     assert handler(event("current"), None) == {"from": NEWEST, "to": NEWEST, "applied": []}
 
     one_step = handler({"action": "downgrade", "revision": "-1"}, None)
-    assert one_step == {"from": NEWEST, "to": "0006", "applied": [NEWEST]}
+    assert one_step == {"from": NEWEST, "to": "0007", "applied": [NEWEST]}
 
     down = handler(event("downgrade"), None)
-    assert (down["from"], down["to"], down["applied"][-1]) == ("0006", None, "0001")
+    assert (down["from"], down["to"], down["applied"][-1]) == ("0007", None, "0001")
 
 
 def test_an_empty_event_goes_up(handler: Handler) -> None:
