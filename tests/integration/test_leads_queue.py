@@ -63,8 +63,10 @@ def test_wake_ups_can_be_read_and_share_fairly(queue: SqsLeadQueue, queue_url: s
     assert list(queue.send_wake_ups([wake_up(n) for n in range(1, 24)])) == []
 
     messages = take(queue_url)
-    read = [parse_message(message["Body"]) for message in messages]
-    assert {m.delivery_id for m in read if isinstance(m, WakeUpMessage)} == set(range(1, 24))
+    parsed = [parse_message(message["Body"]) for message in messages]
+    read = [message for message in parsed if isinstance(message, WakeUpMessage)]
+    assert {m.delivery_id for m in read} == set(range(1, 24))
+    assert len(read) == len(parsed)
     assert {(m.lead_id, m.dealership_id) for m in read} == {(LEAD, 7)}
     assert {message["Attributes"]["MessageGroupId"] for message in messages} == {"7"}
 

@@ -14,6 +14,7 @@ from forecourt.leads.accounts import Account
 from forecourt.leads.lead import Lead
 from forecourt.leads.message import LeadMessage
 from forecourt.leads.outcome import DeliveryState, Outcome
+from forecourt.leads.refusals import RefusedRequests
 from forecourt.leads.sink import Operation
 from forecourt.leads.wake_ups import WakeUp
 from forecourt.security.credentials import Environment
@@ -188,6 +189,10 @@ class DeliveryLedger(Protocol):
 
     def take_trial(self, dealership_id: int) -> bool:
         """Win the one trial a hold admits when it has run out."""
+        ...
+
+    def note_refused_requests(self, refused: Sequence[RefusedRequests]) -> None:
+        """Add up what intake refused."""
         ...
 
     def count_refusals(self, dealership_id: int) -> int:

@@ -1,9 +1,9 @@
 """What stands in a message on the leads queue, and how it is read.
 
-Two kinds share the queue: a lead as intake accepted it, and a wake-up, which only says "look at
-this delivery again". Both are JSON with ``"schema": 1``. The envelope ignores keys it does not
-know; the visitor's own words may not be dropped unseen, so an unknown key inside ``lead`` makes
-the message one for the dead-letter queue.
+Three kinds share the queue: a lead as intake accepted it, a wake-up, which only says "look at
+this delivery again", and sums of refused requests. All are JSON with ``"schema": 1``. The envelope
+ignores keys it does not know; the visitor's own words may not be dropped unseen, so an unknown key
+inside ``lead`` makes the message one for the dead-letter queue.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from forecourt.errors import SkippableError
 from forecourt.leads.lead import FinanceStatus, Rating, VehicleInterest
+from forecourt.leads.refusals import RefusedRequests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +95,36 @@ class WakeUpMessage(_Envelope):
     delivery_id: int = Field(ge=1)
 
 
+class RefusalPart(_Part):
+    """One sum of a refusals message; see :class:`forecourt.leads.refusals.RefusedRequests`."""
+
+    dealership_id: int = Field(ge=1, le=2**31 - 1)
+    key_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    reason: str = Field(pattern=r"^[a-z-]{1,50}$")
+    field: str = Field(pattern=r"^[A-Za-z0-9_.()-]{0,50}$")
+    hour: AwareDatetime
+    requests: int = Field(ge=1, le=1_000_000)
+
+
+class RefusalsMessage(_Part):
+    """How many requests of a dealership's website intake refused, and why."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: Literal[1] = Field(alias="schema")
+    refusals: list[RefusalPart] = Field(min_length=1, max_length=1000)
+
+    def sums(self) -> list[RefusedRequests]:
+        """Return them as logic speaks of them."""
+        return [RefusedRequests(**one.model_dump()) for one in self.refusals]
+
+
 class _Kind(BaseModel):
     delivery_id: int | None = Field(default=None, alias="deliveryId")
+    refusals: list[Any] | None = None
 
 
-def parse_message(body: str) -> LeadMessage | WakeUpMessage:
+def parse_message(body: str) -> LeadMessage | WakeUpMessage | RefusalsMessage:
     """Read one message body.
 
     Raises
@@ -108,12 +134,12 @@ def parse_message(body: str) -> LeadMessage | WakeUpMessage:
         names the fields and no value.
     """
     try:
-        is_wake_up = _Kind.model_validate_json(body).delivery_id is not None
-        message: LeadMessage | WakeUpMessage = (
-            WakeUpMessage.model_validate_json(body)
-            if is_wake_up
-            else LeadMessage.model_validate_json(body)
-        )
+        kind = _Kind.model_validate_json(body)
+        if kind.refusals is not None:
+            return RefusalsMessage.model_validate_json(body)
+        if kind.delivery_id is not None:
+            return WakeUpMessage.model_validate_json(body)
+        return LeadMessage.model_validate_json(body)
     except ValidationError as error:
         places = sorted({".".join(map(str, e["loc"])) or "(whole)" for e in error.errors()})
         raise SkippableError(
@@ -121,4 +147,3 @@ def parse_message(body: str) -> LeadMessage | WakeUpMessage:
             detail=f"The message cannot be read; look at: {', '.join(places)}.",
             target="LeadsQueue",
         ) from None
-    return message

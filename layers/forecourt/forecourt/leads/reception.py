@@ -7,7 +7,7 @@ from uuid import UUID
 from forecourt.errors import ForecourtError, SkippableError
 from forecourt.leads.batch import Batch
 from forecourt.leads.ledger import DeliveryLedger, DeliveryView
-from forecourt.leads.message import LeadMessage, QueuedMessage, parse_message
+from forecourt.leads.message import LeadMessage, QueuedMessage, RefusalsMessage, parse_message
 from forecourt.leads.wake_ups import LeadQueue
 from forecourt.logs import get_logger
 
@@ -51,6 +51,10 @@ class Reception:
                 read = parse_message(message.body)
             except SkippableError as poison:
                 self.bury(batch, message, poison)
+                continue
+            if isinstance(read, RefusalsMessage):
+                self._ledger.note_refused_requests(read.sums())
+                batch.settle(message)
                 continue
             batch.assign(message, read.lead_id)
             about.add((read.lead_id, read.dealership_id))

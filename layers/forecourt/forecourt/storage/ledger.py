@@ -6,8 +6,9 @@ from uuid import UUID
 
 from forecourt.leads.ledger import Accepted, Claim, ClaimRequest, DeliveryView, Recorded, Report
 from forecourt.leads.message import LeadMessage
+from forecourt.leads.refusals import RefusedRequests
 from forecourt.leads.wake_ups import WakeUp
-from forecourt.storage import deliveries, delivery_records, holds, leads
+from forecourt.storage import deliveries, delivery_records, holds, leads, refusals
 from forecourt.storage.durability import Durability
 from forecourt.storage.postgres import Database
 
@@ -78,6 +79,11 @@ class PostgresLedger:
     def take_trial(self, dealership_id: int) -> bool:
         """Win the one trial of a hold that has run out."""
         return holds.take_trial(self._database, dealership_id)
+
+    def note_refused_requests(self, refused: Sequence[RefusedRequests]) -> None:
+        """Add up what intake refused."""
+        refusals.store_refused_requests(self._database, refused)
+        self._durability.wrote_relaxed()
 
     def count_refusals(self, dealership_id: int) -> int:
         """Count refusals of the present credentials in a row."""
