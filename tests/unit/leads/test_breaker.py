@@ -191,7 +191,7 @@ class TestTrialThatFailed:
             outcome_of(error_of(RetryableError, "CONNECT_FAILED")), Operation.CREATE
         )
 
-        assert (outcome.state, outcome.wait, outcome.burns) == (DeliveryState.PENDING, 60, False)
+        assert (outcome.state, outcome.wait, outcome.burns) == (DeliveryState.PENDING, 90, False)
 
     def test_a_create_that_may_have_happened_is_unconfirmed_all_the_same(self) -> None:
         outcome = spare_trial(

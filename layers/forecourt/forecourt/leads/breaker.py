@@ -24,6 +24,10 @@ OPENS_AFTER = 5
 """Failures in a row."""
 
 OPEN_SECONDS = 60.0
+TRIED_AGAIN_AFTER_SECONDS = 90.0
+"""When a delivery whose trial failed is due again: the next trial is another's, in case this one's
+own request is what fails."""
+
 TRIAL_SECONDS = 150.0
 """After this a trial whose worker died is given to another; no worker lives longer."""
 
@@ -183,14 +187,16 @@ def _has_had_enough(state: BreakerState) -> bool:
 def spare_trial(outcome: Outcome, operation: Operation) -> Outcome:
     """Let a failed trial burn no try: the delivery only went to see whether the CRM is back.
 
-    It is due again when the next trial is, behind those that have waited longer. A create of
-    unknown outcome is unconfirmed all the same, and an update of unknown outcome waits its 180 s.
+    A create of unknown outcome is unconfirmed all the same, and an update of unknown outcome waits
+    its 180 s.
     """
     may_pass = outcome.kind in {OutcomeKind.RETRYABLE, OutcomeKind.UNKNOWN}
     if not may_pass or evidence_of(outcome) in {Evidence.ALIVE, Evidence.NONE}:
         return outcome
     if outcome.kind is OutcomeKind.RETRYABLE:
-        return replace(outcome, state=DeliveryState.PENDING, wait=OPEN_SECONDS, burns=False)
+        return replace(
+            outcome, state=DeliveryState.PENDING, wait=TRIED_AGAIN_AFTER_SECONDS, burns=False
+        )
     if operation is Operation.CREATE:
         return replace(outcome, burns=False)
     return replace(outcome, state=DeliveryState.PENDING, wait=PROBE_AFTER_SECONDS, burns=False)
