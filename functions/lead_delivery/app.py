@@ -7,14 +7,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from forecourt.aws.delivery_metrics import EmfDeliveryMetrics
 from forecourt.aws.kms import KmsDataKeys
-from forecourt.aws.sns import SnsAlerts
+from forecourt.aws.sns import SnsAlerts, SnsLeadEvents
 from forecourt.aws.sqs import SqsLeadQueue
 from forecourt.aws.sqs_event import failures_of, messages_of
 from forecourt.defects import only_redacted_errors
 from forecourt.easycars.client import EasyCarsClient
+from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.delivery import LeadDelivery
+from forecourt.leads.probing import Prober
 from forecourt.leads.steps import OnStep, unwatched
 from forecourt.settings import LeadDeliverySettings
 from forecourt.storage.breaker import PostgresBreaker
@@ -22,6 +24,7 @@ from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.ledger import PostgresLedger
 from forecourt.storage.postgres import Database
+from forecourt.storage.probes import PostgresProbes
 
 
 @cache
@@ -44,13 +47,17 @@ def easycars() -> EasyCarsClient:
 
 def wire(on_step: OnStep = unwatched) -> LeadDelivery:
     """Put a delivery together; `on_step` is told of each of its steps."""
+    vault = CredentialVault(database(), KmsDataKeys(settings().credentials_key_arn))
+    probe = EasyCarsLeadProbe(easycars())
     return LeadDelivery(
         ledger=PostgresLedger(database()),
         queue=SqsLeadQueue(settings().leads_queue_url, settings().leads_dlq_url),
         sink=EasyCarsLeadSink(easycars()),
-        vault=CredentialVault(database(), KmsDataKeys(settings().credentials_key_arn)),
+        vault=vault,
+        prober=Prober(ledger=PostgresProbes(database()), probe=probe, vault=vault),
         breaker=PostgresBreaker(database()),
         alerts=SnsAlerts(settings().alert_topic_arn),
+        events=SnsLeadEvents(settings().lead_events_topic_arn),
         metrics=EmfDeliveryMetrics(),
         on_step=on_step,
     )

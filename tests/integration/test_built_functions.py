@@ -28,6 +28,7 @@ pytestmark = [
 FIRST_EVENT = {
     "LeadIntakeFunction": "lead_intake/valid.json",
     "LeadDeliveryFunction": "lead_delivery/one_lead.json",
+    "DeliverySweeperFunction": "delivery_sweeper/sweep.json",
     "SyncPlannerFunction": "sync_planner/scheduled.json",
     "StockSyncFunction": "stock_sync/dealership.json",
     "LeadRefreshFunction": "lead_refresh/dealership.json",
@@ -73,6 +74,7 @@ def complete_environment(nobody: str) -> dict[str, str]:
         "EASYCARS_TEST_URL": f"http://{nobody}/TestECService",
         "EASYCARS_PRODUCTION_URL": f"http://{nobody}/ECService",
         "ALERT_TOPIC_ARN": arn.format("sns", "alerts"),
+        "LEAD_EVENTS_TOPIC_ARN": arn.format("sns", "lead-events"),
         "STATE_MACHINE_ARN": arn.format("states", "stateMachine:sync"),
     }
 

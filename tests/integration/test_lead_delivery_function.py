@@ -51,6 +51,7 @@ def account(
             **opened.environment,
             "LEADS_DLQ_URL": boto3.client("sqs").create_queue(QueueName="dead")["QueueUrl"],
             "ALERT_TOPIC_ARN": boto3.client("sns").create_topic(Name="alerts")["TopicArn"],
+            "LEAD_EVENTS_TOPIC_ARN": boto3.client("sns").create_topic(Name="leads")["TopicArn"],
             "DATABASE_HOST": str(parts["host"]),
             "DATABASE_PORT": str(parts["port"]),
             "DATABASE_NAME": str(parts["dbname"]),

@@ -97,6 +97,7 @@ def delivery_world(
     secret = secrets.create_secret(Name=place, SecretString=json.dumps(login))["ARN"]
     key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
     topic = boto3.client("sns").create_topic(Name=place)["TopicArn"]
+    events = boto3.client("sns").create_topic(Name=f"{place}-events")["TopicArn"]
     scene = Scene(database_url)
     yield DeliveryWorld(
         scene,
@@ -113,6 +114,7 @@ def delivery_world(
             "EASYCARS_TEST_URL": simulator.url,
             "EASYCARS_PRODUCTION_URL": simulator.url,
             "ALERT_TOPIC_ARN": topic,
+            "LEAD_EVENTS_TOPIC_ARN": events,
             "POWERTOOLS_SERVICE_NAME": "lead_delivery",
             "POWERTOOLS_METRICS_NAMESPACE": "Forecourt",
         },

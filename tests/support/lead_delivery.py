@@ -18,6 +18,7 @@ from forecourt.admin.audit import Actor
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.errors import RetryableError
+from forecourt.leads.announcements import AcceptedLead
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.lead import Lead
 from forecourt.leads.message import LeadMessage, QueuedMessage, parse_message
@@ -117,6 +118,21 @@ class Alerts:
 
 
 @dataclass
+class Events:
+    """Keeps which leads were announced; takes the next ``left`` only, all where it is None."""
+
+    announced: list[AcceptedLead] = field(default_factory=list)
+    left: int | None = None
+
+    def publish_accepted(self, leads: Sequence[AcceptedLead]) -> Collection[UUID]:
+        taken = leads[: self.left]
+        if self.left is not None:
+            self.left -= len(taken)
+        self.announced.extend(taken)
+        return [lead.external_id for lead in taken]
+
+
+@dataclass
 class Counts:
     """Keeps the metrics of each batch."""
 
@@ -158,6 +174,7 @@ class Scene:
         self.sink: ScriptedSink = beside.sink if beside else ScriptedSink()
         self.queue: MemoryQueue = beside.queue if beside else MemoryQueue()
         self.alerts = Alerts()
+        self.events = Events()
         self.counts = Counts()
         self.pauses: list[float] = []
         self._deliveries: list[LeadDelivery] = []
@@ -184,6 +201,7 @@ class Scene:
                 "vault": self.vault,
                 "breaker": PostgresBreaker(self.database),
                 "alerts": self.alerts,
+                "events": self.events,
                 "metrics": self.counts,
                 "policy": RetryPolicy(draw=lambda low, _high: low),
                 "on_step": on_step,

@@ -140,7 +140,12 @@ def test_queues_bucket_and_topic_refuse_plain_text(template: SamTemplate) -> Non
         and statement.get("Condition", {}).get("Bool") == {"aws:SecureTransport": "false"}
     }
 
-    assert refusing == {"LeadsQueuesPolicy", "RunBucketPolicy", "AlertTopicPolicy"}
+    assert refusing == {
+        "LeadsQueuesPolicy",
+        "RunBucketPolicy",
+        "AlertTopicPolicy",
+        "LeadEventsTopicPolicy",
+    }
     [queues] = template.of_type("AWS::SQS::QueuePolicy").values()
     assert {queue["Ref"] for queue in queues["Queues"]} == set(template.of_type("AWS::SQS::Queue"))
 

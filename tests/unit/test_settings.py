@@ -27,6 +27,7 @@ COMPLETE = {
     "DATABASE_SECRET_ARN": ARN,
     "CREDENTIALS_KEY_ARN": ARN,
     "ALERT_TOPIC_ARN": ARN,
+    "LEAD_EVENTS_TOPIC_ARN": ARN,
     "STATE_MACHINE_ARN": ARN,
     "EASYCARS_TEST_URL": "https://test.example/TestECService/",
     "EASYCARS_PRODUCTION_URL": "https://live.example/ECService",

@@ -135,6 +135,12 @@ class _AlertTopic(FunctionSettings):
     alert_topic_arn: Arn = Field(description="the ARN of the SNS topic for alerts")
 
 
+class _LeadEventsTopic(FunctionSettings):
+    lead_events_topic_arn: Arn = Field(
+        description="the ARN of the SNS topic for events of leads, e.g. lead.accepted"
+    )
+
+
 class _EasyCars(FunctionSettings):
     easycars_test_url: Url = Field(
         description="the address of EasyCars' test system, without the service name"
@@ -156,8 +162,14 @@ class LeadIntakeSettings(_LeadsQueue, _RunBucket, _SiteKeySecret):
     """Settings of ``lead_intake``; it knows no database."""
 
 
-class LeadDeliverySettings(_Database, _LeadsQueues, _CredentialsKey, _EasyCars, _AlertTopic):
+class LeadDeliverySettings(
+    _Database, _LeadsQueues, _CredentialsKey, _EasyCars, _AlertTopic, _LeadEventsTopic
+):
     """Settings of ``lead_delivery``."""
+
+
+class DeliverySweeperSettings(_Database, _LeadsQueue, _LeadEventsTopic):
+    """Settings of ``delivery_sweeper``."""
 
 
 class SyncPlannerSettings(_Database, _RunBucket):

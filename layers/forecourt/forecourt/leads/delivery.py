@@ -7,17 +7,18 @@ database is away or where this invocation had no time for them.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from math import ceil
 from typing import Protocol
 
 from forecourt.errors import ForecourtError, RetryableError, SkippableError
 from forecourt.leads.accounts import Account, Accounts, CredentialVault
+from forecourt.leads.announcements import AcceptedLead, LeadEvents, announce
 from forecourt.leads.batch import Batch
 from forecourt.leads.breaker import CircuitBreaker
 from forecourt.leads.breaker_watch import BreakerWatch
-from forecourt.leads.calls import Call, VendorCalls
+from forecourt.leads.calls import VendorCalls
 from forecourt.leads.gate import Admission, Gate
 from forecourt.leads.ledger import (
     Claim,
@@ -27,12 +28,12 @@ from forecourt.leads.ledger import (
     Report,
 )
 from forecourt.leads.message import QueuedMessage
-from forecourt.leads.outcome import DeliveryState, Outcome
-from forecourt.leads.preparation import prepare_push
+from forecourt.leads.outcome import DeliveryState
+from forecourt.leads.preparation import Preparation
 from forecourt.leads.reception import Intake, Reception
 from forecourt.leads.recording import Alerts, Recorder
 from forecourt.leads.retry import RetryPolicy
-from forecourt.leads.sink import LeadSink, Operation
+from forecourt.leads.sink import LeadSink
 from forecourt.leads.steps import OnStep, Step, unwatched
 from forecourt.leads.tally import DeliveryMetrics, Tally
 from forecourt.leads.wake_ups import LONGEST_DELAY_SECONDS, LeadQueue, WakeUp
@@ -48,6 +49,9 @@ _LEAST_SECONDS = 10.0 + 30.0 + _RESERVE_SECONDS
 
 _PROBING_SECONDS = 60.0
 _LEAST_PROBING_SECONDS = 10.0
+
+_LEAST_ANNOUNCING_SECONDS = 11.0
+"""Three tries of 3 s at a topic that gives no answer, and the pauses between them."""
 
 
 class Prober(Protocol):
@@ -69,7 +73,7 @@ class LeadDelivery:
 
     Parameters
     ----------
-    ledger, queue, sink, vault, breaker, alerts, metrics
+    ledger, queue, sink, vault, breaker, alerts, events, metrics
         The ports; each has its own page.
     policy
         When what failed is tried again.
@@ -92,6 +96,7 @@ class LeadDelivery:
         vault: CredentialVault,
         breaker: CircuitBreaker,
         alerts: Alerts,
+        events: LeadEvents,
         metrics: DeliveryMetrics,
         policy: RetryPolicy | None = None,
         prober: Prober | None = None,
@@ -102,7 +107,6 @@ class LeadDelivery:
         policy = RetryPolicy() if policy is None else policy
         self._ledger = ledger
         self._queue = queue
-        self._sink = sink
         self._policy = policy
         self._prober = prober
         self._on_step = on_step
@@ -110,6 +114,8 @@ class LeadDelivery:
         self._tally = Tally(metrics)
         self._breaker = BreakerWatch(breaker)
         self._gate = Gate(ledger, Accounts(vault), self._breaker)
+        self._events = events
+        self._preparation = Preparation(ledger, sink, policy, self._interrupted)
         self._calls = VendorCalls(sink, policy, on_step)
         self._reception = Reception(ledger, queue, self._tally.count)
         self._recorder = Recorder(
@@ -151,8 +157,10 @@ class LeadDelivery:
             Ids of the messages that are not done with. How soon each comes back is already set.
         """
         batch = Batch(messages)
+        accepted: Sequence[AcceptedLead] = ()
         try:
             intake = self._reception.take_in(batch)
+            accepted = intake.accepted
             self._on_step(Step.STORED)
             self._deliver(batch, intake, worker, seconds_left)
         except RetryableError as error:
@@ -160,6 +168,7 @@ class LeadDelivery:
         self._breaker.free_trials()
         try:
             self._ledger.make_durable()
+            self._announce(accepted, seconds_left)
         except RetryableError as error:
             self._interrupted(error)
             batch.reopen()
@@ -169,6 +178,14 @@ class LeadDelivery:
             self._queue.hide(message, batch.wait_of(message))
         self._tally.hand_over()
         return [message.message_id for message in returning]
+
+    def _announce(
+        self, accepted: Sequence[AcceptedLead], seconds_left: Callable[[], float]
+    ) -> None:
+        """Publish that leads were accepted, now that they are on disk; else the sweeper does."""
+        if accepted and seconds_left() >= _LEAST_ANNOUNCING_SECONDS:
+            announce(accepted, self._events, self._ledger)
+            self._on_step(Step.ANNOUNCED)
 
     def _interrupted(self, error: RetryableError) -> None:
         _log.error(
@@ -221,7 +238,7 @@ class LeadDelivery:
         claims = self._claim(batch, admission, worker)
         self._on_step(Step.CLAIMED)
         made: list[Report] = []
-        calls = self._prepare_all(batch, claims, claimed_at, made)
+        calls = self._preparation.make_calls(batch, claims, claimed_at, made)
         with closing(self._calls.make(calls, seconds_left() - _RESERVE_SECONDS)) as arrivals:
             self._report_arrivals(batch, arrivals, made, seconds_left)
 
@@ -277,48 +294,6 @@ class LeadDelivery:
             if view.delivery_id not in won:
                 batch.settle_lead(view.external_id)
         return [(claim, accounts[claim.delivery_id]) for claim in claims]
-
-    def _prepare_all(
-        self,
-        batch: Batch,
-        claims: Sequence[tuple[Claim, Account]],
-        claimed_at: float,
-        made: list[Report],
-    ) -> Iterator[Call]:
-        """Make calls out of claims, one when it is asked for; `made` gets what needs no call."""
-        updates: list[Call] = []
-        for claim, account in claims:
-            prepared = prepare_push(self._sink, self._policy, claim, account)
-            if isinstance(prepared, Outcome):
-                made.append(Report(claim=claim, outcome=prepared, account=account))
-                continue
-            call = Call(claim=claim, push=prepared, account=account, claimed_at=claimed_at)
-            if claim.operation is Operation.UPDATE:
-                updates.append(call)
-            else:
-                yield call
-        yield from self._remember_what_is_overwritten(batch, updates)
-
-    def _remember_what_is_overwritten(self, batch: Batch, updates: list[Call]) -> list[Call]:
-        """Before updates are sent, strike the fields they set off the last confirmed state.
-
-        Whatever the calls come to, the next update then carries those fields again.
-        """
-        if not updates:
-            return []
-        fields = {
-            call.claim.delivery_id: (call.claim.lease_token, tuple(call.push.fields))
-            for call in updates
-        }
-        try:
-            held = self._ledger.forget_fields(fields)
-        except RetryableError as error:  # creates are under way, whose outcomes must be recorded
-            self._interrupted(error)
-            return []
-        for call in updates:
-            if call.claim.delivery_id not in held:
-                batch.settle_lead(call.claim.lead.external_id)
-        return [call for call in updates if call.claim.delivery_id in held]
 
     def _report_arrivals(
         self,

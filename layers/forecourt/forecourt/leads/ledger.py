@@ -129,6 +129,10 @@ class DeliveryLedger(Protocol):
         """
         ...
 
+    def note_announced(self, external_ids: Collection[UUID]) -> None:
+        """Note that ``lead.accepted`` was published for leads."""
+        ...
+
     def make_durable(self) -> None:
         """Return when all that was committed before is on disk."""
         ...

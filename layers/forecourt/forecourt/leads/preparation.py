@@ -1,11 +1,79 @@
 """Make what is to be sent out of a claim; calls nobody."""
 
-from forecourt.errors import PermanentError
+from collections.abc import Callable, Iterator, Sequence
+
+from forecourt.errors import PermanentError, RetryableError
 from forecourt.leads.accounts import Account
-from forecourt.leads.ledger import Claim
+from forecourt.leads.batch import Batch
+from forecourt.leads.calls import Call
+from forecourt.leads.ledger import Claim, DeliveryLedger, Report
 from forecourt.leads.outcome import Outcome, failed, nothing_to_do
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import LeadSink, Operation, Push
+
+
+class Preparation:
+    """Makes calls out of claims.
+
+    Parameters
+    ----------
+    interrupted
+        Told when the ledger is away; the updates of the batch are then not sent.
+    """
+
+    def __init__(
+        self,
+        ledger: DeliveryLedger,
+        sink: LeadSink,
+        policy: RetryPolicy,
+        interrupted: Callable[[RetryableError], None],
+    ) -> None:
+        self._ledger = ledger
+        self._sink = sink
+        self._policy = policy
+        self._interrupted = interrupted
+
+    def make_calls(
+        self,
+        batch: Batch,
+        claims: Sequence[tuple[Claim, Account]],
+        claimed_at: float,
+        made: list[Report],
+    ) -> Iterator[Call]:
+        """Make calls out of claims, one when it is asked for; `made` gets what needs no call."""
+        updates: list[Call] = []
+        for claim, account in claims:
+            prepared = prepare_push(self._sink, self._policy, claim, account)
+            if isinstance(prepared, Outcome):
+                made.append(Report(claim=claim, outcome=prepared, account=account))
+                continue
+            call = Call(claim=claim, push=prepared, account=account, claimed_at=claimed_at)
+            if claim.operation is Operation.UPDATE:
+                updates.append(call)
+            else:
+                yield call
+        yield from self._remember_what_is_overwritten(batch, updates)
+
+    def _remember_what_is_overwritten(self, batch: Batch, updates: list[Call]) -> list[Call]:
+        """Before updates are sent, strike the fields they set off the last confirmed state.
+
+        Whatever the calls come to, the next update then carries those fields again.
+        """
+        if not updates:
+            return []
+        fields = {
+            call.claim.delivery_id: (call.claim.lease_token, tuple(call.push.fields))
+            for call in updates
+        }
+        try:
+            held = self._ledger.forget_fields(fields)
+        except RetryableError as error:  # creates are under way, whose outcomes must be recorded
+            self._interrupted(error)
+            return []
+        for call in updates:
+            if call.claim.delivery_id not in held:
+                batch.settle_lead(call.claim.lead.external_id)
+        return [call for call in updates if call.claim.delivery_id in held]
 
 
 def prepare_push(

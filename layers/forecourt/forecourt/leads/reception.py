@@ -1,10 +1,11 @@
 """Take in a batch: read its messages, store new leads, bury what can never be delivered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from forecourt.errors import ForecourtError, SkippableError
+from forecourt.leads.announcements import AcceptedLead
 from forecourt.leads.batch import Batch
 from forecourt.leads.ledger import DeliveryLedger, DeliveryView
 from forecourt.leads.message import LeadMessage, QueuedMessage, RefusalsMessage, parse_message
@@ -20,10 +21,12 @@ class Intake:
 
     ``new`` are leads stored just now, None for one that is delivered nowhere; ``others`` are
     (external id, dealership) of leads that were there before, or that nobody has heard of.
+    ``accepted`` are the new ones to be announced: spam is not.
     """
 
     new: Mapping[UUID, DeliveryView | None]
     others: set[tuple[UUID, int]]
+    accepted: Sequence[AcceptedLead] = ()
 
 
 class Reception:
@@ -66,7 +69,11 @@ class Reception:
         for lead, reason in accepted.refused.items():
             self.bury_lead(batch, lead, reason)
         seen = accepted.new.keys() | accepted.refused.keys()
-        return Intake(new=accepted.new, others={pair for pair in about if pair[0] not in seen})
+        return Intake(
+            new=accepted.new,
+            others={pair for pair in about if pair[0] not in seen},
+            accepted=[_accepted(leads[lead]) for lead in accepted.new if not leads[lead].spam],
+        )
 
     def bury_lead(self, batch: Batch, lead: UUID, reason: SkippableError) -> None:
         """Send every message about a lead to the dead-letter queue."""
@@ -93,3 +100,11 @@ class Reception:
             return
         self._count("LeadsDeadLettered")
         batch.discard(message)
+
+
+def _accepted(lead: LeadMessage) -> AcceptedLead:
+    return AcceptedLead(
+        external_id=lead.lead_id,
+        dealership_id=lead.dealership_id,
+        received_at=lead.received_at,
+    )

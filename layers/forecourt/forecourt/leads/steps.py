@@ -13,6 +13,7 @@ class Step(StrEnum):
     CALLED = "called"
     RECORDED = "recorded"
     WOKEN = "woken"
+    ANNOUNCED = "announced"
     ACKNOWLEDGING = "acknowledging"
 
 

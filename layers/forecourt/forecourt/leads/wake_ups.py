@@ -28,12 +28,16 @@ class WakeUp:
     delay: int = 0
 
 
-class LeadQueue(Protocol):
-    """The queue the messages came from."""
+class WakeUps(Protocol):
+    """Where wake-ups are sent."""
 
     def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> Collection[WakeUp]:
         """Send them; gives back those that could not be sent."""
         ...
+
+
+class LeadQueue(WakeUps, Protocol):
+    """The queue the messages came from."""
 
     def bury(self, message: QueuedMessage, code: str, detail: str) -> None:
         """Copy a message to the dead-letter queue, with the reason as attributes.

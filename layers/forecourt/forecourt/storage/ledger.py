@@ -8,7 +8,7 @@ from forecourt.leads.ledger import Accepted, Claim, ClaimRequest, DeliveryView, 
 from forecourt.leads.message import LeadMessage
 from forecourt.leads.refusals import RefusedRequests
 from forecourt.leads.wake_ups import WakeUp
-from forecourt.storage import deliveries, delivery_records, holds, leads, refusals
+from forecourt.storage import announcements, deliveries, delivery_records, holds, leads, refusals
 from forecourt.storage.durability import Durability
 from forecourt.storage.postgres import Database
 
@@ -25,6 +25,10 @@ class PostgresLedger:
         accepted = leads.accept_leads(self._database, messages)
         self._durability.wrote_relaxed()
         return accepted
+
+    def note_announced(self, external_ids: Collection[UUID]) -> None:
+        """Note that leads were announced."""
+        announcements.note_announced(self._database, external_ids)
 
     def make_durable(self) -> None:
         """Wait until all that was committed before is on disk."""

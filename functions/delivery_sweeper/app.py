@@ -1,0 +1,57 @@
+"""Keep deliveries going that no message is on its way for: one sweep a minute."""
+
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from forecourt.aws.sns import SnsLeadEvents
+from forecourt.aws.sqs import SqsWakeUps
+from forecourt.aws.sweep_metrics import EmfSweepMetrics
+from forecourt.defects import only_redacted_errors
+from forecourt.errors import PermanentError
+from forecourt.leads.sweep import DeliverySweeper
+from forecourt.settings import DeliverySweeperSettings
+from forecourt.storage.database_settings import open_database
+from forecourt.storage.postgres import Database
+from forecourt.storage.sweeps import PostgresSweeps
+
+
+@cache
+def settings() -> DeliverySweeperSettings:
+    """Read the environment on the sandbox's first call."""
+    return DeliverySweeperSettings.from_environment()
+
+
+@cache
+def database() -> Database:
+    """Give the sandbox's one connection."""
+    return open_database(settings())
+
+
+def wire() -> DeliverySweeper:
+    """Put a sweeper together."""
+    return DeliverySweeper(
+        ledger=PostgresSweeps(database()),
+        queue=SqsWakeUps(settings().leads_queue_url),
+        events=SnsLeadEvents(settings().lead_events_topic_arn),
+        metrics=EmfSweepMetrics(),
+    )
+
+
+@cache
+def sweeper() -> DeliverySweeper:
+    """Give the sandbox's sweeper."""
+    return wire()
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Run the task a schedule names; without a name it is ``sweep``."""
+    with only_redacted_errors("delivery_sweeper"):
+        task = event.get("task", "sweep")
+        if task != "sweep":
+            raise PermanentError(
+                code="UNKNOWN_TASK", detail='The one task is "sweep".', target="delivery_sweeper"
+            )
+        return asdict(sweeper().run(context.get_remaining_time_in_millis() / 1000))
