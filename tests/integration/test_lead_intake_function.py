@@ -58,7 +58,7 @@ def test_every_event_has_an_expectation() -> None:
 @pytest.mark.parametrize("case", EXPECTED)
 def test_an_event_is_answered(intake: Handler, account: AwsAccount, case: str) -> None:
     answer = intake(event_for(case), None)
-    messages = account.messages()
+    messages = [message for message in account.messages() if "refusals" not in message]
 
     assert answer["statusCode"] == EXPECTED[case]
     assert answer["isBase64Encoded"] is False
@@ -69,6 +69,36 @@ def test_an_event_is_answered(intake: Handler, account: AwsAccount, case: str) -
         assert message["spam"] is (case == "honeypot")
     else:
         assert messages == []
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("bad_fields", "invalid-fields"),
+        ("broken_json", "broken-json"),
+        ("wrong_content_type", "unsupported-content-type"),
+        ("foreign_origin", "origin-not-allowed"),
+    ],
+)
+def test_a_refusal_is_counted_on_the_queue_in_the_log_and_as_a_metric(
+    intake: Handler,
+    account: AwsAccount,
+    capsys: pytest.CaptureFixture[str],
+    case: str,
+    reason: str,
+) -> None:
+    intake(event_for(case), None)
+
+    (message,) = account.messages()
+    sums = [one for one in message["refusals"] if one["field"] == ""]
+    assert [(one["keyId"], one["reason"], one["requests"]) for one in sums] == [(KEY_ID, reason, 1)]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (metric,) = [line for line in lines if "LeadsRefusedByReason" in line]
+    assert metric["reason"] == reason
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service", "reason"]]
+    (log,) = [line for line in lines if line.get("message") == "Lead request answered"]
+    assert (log["outcome"], log["dealership_id"], log["key_id"]) == (reason, 1, KEY_ID)
+    assert ("name" in log["fields"]) is (case == "bad_fields")
 
 
 def test_without_its_queue_a_lead_is_to_be_sent_again(intake: Handler, account: AwsAccount) -> None:

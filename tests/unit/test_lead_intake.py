@@ -17,6 +17,7 @@ from forecourt.http_request import HttpRequest
 from forecourt.leads.intake import MAX_BODY_BYTES, IntakeResult, LeadIntake
 from forecourt.leads.message import LeadMessage, parse_message
 from forecourt.leads.rate_limit import RateLimit
+from forecourt.leads.refusals import RefusalTally
 from forecourt.leads.sites import SiteDirectory
 from forecourt.security.site_keys import SiteKey, SiteKeyRing
 
@@ -47,6 +48,11 @@ class MemoryQueue:
     def leads(self) -> list[LeadMessage]:
         messages = [parse_message(body) for body in self.bodies]
         return [message for message in messages if isinstance(message, LeadMessage)]
+
+    @property
+    def refusals(self) -> list[dict[str, Any]]:
+        messages = [json.loads(body) for body in self.bodies]
+        return [one for message in messages for one in message.get("refusals", [])]
 
 
 @dataclass
@@ -84,6 +90,7 @@ class Website:
             sites=SiteDirectory(self.documents, clock=clock),
             rate_limit=RateLimit(clock=clock),
             queue=self.queue,
+            refusals=RefusalTally(clock=clock),
             now=lambda: datetime(2026, 11, 21, 1, 2, 3, 456000, tzinfo=UTC),
         )
 
@@ -110,7 +117,7 @@ class Website:
     def refused(self, body: object = LEAD, **more: str) -> tuple[int, dict[str, Any]]:
         """Send what must be refused; nothing may be on the queue afterwards."""
         result = self.send(body, **more)
-        assert self.queue.bodies == []
+        assert self.queue.leads == []
         assert result.answer.headers["Content-Type"] == "application/problem+json"
         problem = json.loads(result.answer.body)
         assert problem["status"] == result.answer.status
@@ -156,7 +163,17 @@ def test_a_lead_is_queued_whole_and_then_accepted(website: Website) -> None:
         "siteKeyId": "k1",
         "spam": False,
         "correlationId": "request-1",
-        "lead": body | {"company": body["company"] | {"abn": None}},
+        "lead": body
+        | {
+            "company": body["company"] | {"abn": None},
+            "consent": {
+                "marketing": False,
+                "text": "No offers.",
+                "version": "2",
+                "recordedAt": "2026-11-21T01:02:03.456Z",
+                "pageUrl": "https://www.dealer.example/stock/EC1?x=1",
+            },
+        },
     }
     assert website.queue.groups == ["7"]
 
@@ -571,6 +588,173 @@ def test_a_body_in_base64_is_read(website: Website) -> None:
     assert send("not base64!") == 400
     assert send(base64.b64encode(b"\xff\xfe").decode()) == 400
     assert send(base64.b64encode(b" " * (MAX_BODY_BYTES + 1)).decode()) == 413
+
+
+def consent_of(website: Website) -> dict[str, Any] | None:
+    return website.queue.leads[-1].lead.consent
+
+
+def test_the_text_of_a_consent_stays_as_it_was_sent(website: Website) -> None:
+    text = "  I agree\u00a0to\r\n\tcalls — and e-mail. \n"
+    website.send(LEAD | {"consent": {"marketing": True, "text": text, "version": " 3 "}})
+
+    assert consent_of(website) == {
+        "marketing": True,
+        "text": text,
+        "version": "3",
+        "recordedAt": "2026-11-21T01:02:03.456Z",
+    }
+
+
+def test_two_texts_of_consent_are_two_leads(website: Website) -> None:
+    for text in ("I agree.", "I agree. "):
+        consent = {"marketing": True, "text": text}
+        website.send(LEAD | {"consent": consent}, idempotency_key="form-1")
+
+    assert len({message.lead_id for message in website.queue.leads}) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "origin", "page"),
+    [
+        ("https://www.dealer.example/a?b", ORIGIN, "https://www.dealer.example/a?b"),
+        (None, "HTTPS://WWW.dealer.example:443", ORIGIN),
+        (None, "null", None),
+        (None, "", None),
+    ],
+)
+def test_a_consent_says_on_which_page_it_was_given(
+    website: Website, source: str | None, origin: str, page: str | None
+) -> None:
+    website.send(LEAD | {"consent": {"marketing": True}, "sourcePageUrl": source}, origin=origin)
+
+    consent = consent_of(website)
+    assert consent is not None
+    assert consent.get("pageUrl") == page
+
+
+@pytest.mark.parametrize("consent", [None, ""])
+def test_consent_that_was_not_given_stays_unknown(website: Website, consent: Any) -> None:
+    website.send(LEAD | {"consent": consent, "sourcePageUrl": "https://www.dealer.example/"})
+    website.send(LEAD)
+
+    assert [message.lead.consent for message in website.queue.leads] == [None, None]
+
+
+@pytest.mark.parametrize("consent", [{}, {"text": "I agree."}, {"marketing": None}, True])
+def test_consent_without_a_yes_or_no_is_refused(website: Website, consent: Any) -> None:
+    status, problem = website.refused(LEAD | {"consent": consent})
+
+    assert status == 422
+    assert set(bad_fields(problem)) <= {"consent", "consent.marketing"}
+
+
+def test_a_consent_cannot_say_itself_when_and_where_it_was_given(website: Website) -> None:
+    status, problem = website.refused(
+        LEAD | {"consent": {"marketing": True, "recordedAt": "2020-01-01T00:00:00Z"}}
+    )
+
+    assert (status, set(bad_fields(problem))) == (422, {"consent.recordedAt"})
+
+
+def test_a_repeat_keeps_its_lead_though_time_has_passed(website: Website) -> None:
+    body = LEAD | {"consent": {"marketing": True}}
+    first = website.send(body, idempotency_key="form-1").lead_id
+    website.intake._now = lambda: datetime(2027, 1, 1, tzinfo=UTC)
+
+    assert website.send(body, idempotency_key="form-1").lead_id == first
+
+
+def counted(website: Website) -> dict[tuple[str, str], int]:
+    return {(one["reason"], one["field"]): one["requests"] for one in website.queue.refusals}
+
+
+@pytest.mark.parametrize(
+    ("more", "headers", "expected"),
+    [
+        ({"email": "x", "colour": "red"}, {},
+         {("invalid-fields", ""), ("invalid-fields", "email"), ("invalid-fields", "colour")}),
+        ({"consent": {}}, {}, {("invalid-fields", ""), ("invalid-fields", "consent.marketing")}),
+        ({"0412 345 678": "x"}, {}, {("invalid-fields", ""), ("invalid-fields", "(unnamed)")}),
+        ({}, {"idempotency_key": "a b"},
+         {("invalid-fields", ""), ("invalid-fields", "Idempotency-Key")}),
+        ({}, {"content_type": "text/plain"}, {("unsupported-content-type", "")}),
+        ({}, {"origin": "https://evil.example"}, {("origin-not-allowed", "")}),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_counted_by_reason_and_field(
+    more: dict[str, Any], headers: dict[str, str], expected: set[tuple[str, str]]
+) -> None:
+    website = Website(origins=(ORIGIN,))
+    website.refused(LEAD | more, **headers)
+
+    assert counted(website) == dict.fromkeys(expected, 1)
+    assert website.queue.groups == ["refusals-7"]
+    assert {(one["dealershipId"], one["keyId"], one["hour"]) for one in website.queue.refusals} == {
+        (7, "k1", "2026-11-21T01:00:00Z")
+    }
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "x" * (MAX_BODY_BYTES + 1)])
+def test_a_body_nobody_can_read_is_counted(website: Website, body: str) -> None:
+    website.refused(body)
+
+    assert set(counted(website)) <= {("broken-json", ""), ("body-too-large", "")}
+    assert len(counted(website)) == 1
+
+
+def test_further_refusals_are_added_up_and_sent_with_any_request_a_minute_later(
+    website: Website,
+) -> None:
+    for _ in range(10):
+        website.send(LEAD | {"email": "x"})
+    assert len(website.queue.bodies) == 1
+
+    website.seconds = 61
+    website.send()
+
+    assert len(website.queue.bodies) == 3
+    assert counted(website) == {("invalid-fields", ""): 9, ("invalid-fields", "email"): 9}
+
+
+@pytest.mark.parametrize("key", ["", KEY[:-1], RING.make(7, "revoked")])
+def test_whoever_has_no_valid_key_is_not_counted(website: Website, key: str) -> None:
+    website.send(LEAD | {"email": "x"}, x_site_key=key)
+
+    assert website.queue.bodies == []
+
+
+def test_our_own_failures_are_no_refusals(website: Website) -> None:
+    website.queue.away = True
+    website.send()
+    website.queue.away = False
+    website.queue.failure = RuntimeError("a defect")
+    website.send()
+    website.queue.failure = None
+    website.send()
+
+    assert website.queue.refusals == []
+
+
+def test_a_refusal_is_answered_though_its_count_cannot_be_sent(website: Website) -> None:
+    website.queue.away = True
+    assert website.send(LEAD | {"email": "x"}).answer.status == 422
+
+    website.queue.away = False
+    website.seconds = 60
+    website.send()
+    assert counted(website)["invalid-fields", "email"] == 1
+
+
+def test_a_count_holds_nothing_of_the_visitor(website: Website) -> None:
+    website.send({
+        "name": "a\0Siobhán", "email": "siobhan at example", "phone": "0412 345 678 9999 9999",
+        "siobhan@example.org": 1, "company": {"Siobhán O'Connor": 1}, "vehicleId": "0412345678",
+    })  # fmt: skip
+
+    told = "".join(website.queue.bodies)
+    assert "phone" in told
+    assert not [word for word in ("Siobh", "siobhan", "0412", "example") if word in told]
 
 
 def test_what_is_logged_names_nobody(website: Website) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -40,8 +40,11 @@ def wrong_value(*, cure: str) -> PydanticCustomError:
 class RequestBody(BaseModel):
     """A JSON object of a request, or a part of one.
 
-    Strict, in camelCase, texts without blanks at their ends; a complaint repeats no value.
+    Strict, in camelCase, texts without blanks at their ends but for those of ``verbatim``; a
+    complaint repeats no value.
     """
+
+    verbatim: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         frozen=True,
@@ -57,7 +60,8 @@ class RequestBody(BaseModel):
         if not isinstance(value, dict):
             return value
         return {
-            name: item.strip() if isinstance(item, str) else item for name, item in value.items()
+            name: item.strip() if isinstance(item, str) and name not in cls.verbatim else item
+            for name, item in value.items()
         }
 
 

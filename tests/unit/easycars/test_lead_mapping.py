@@ -241,3 +241,18 @@ def test_a_deleted_lead_is_not_brought_back() -> None:
         "Notes": "b"
     }
     assert changed_fields({"LeadStatus": 90}, {"LeadStatus": 10}) == {"LeadStatus": 90}
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        {"marketing": False, "text": "No offers, please."},
+        {"marketing": True, "text": "Send me offers.", "pageUrl": "https://dealer.example/"},
+    ],
+)
+def test_the_vendor_is_told_nothing_of_consent(consent: dict[str, Any]) -> None:
+    lead = replace(LEAD, consent=consent)
+
+    assert created(lead) == created(replace(LEAD, consent=None))
+    assert update_lead_fields(lead) == update_lead_fields(replace(LEAD, consent=None))
+    assert "offers" not in json.dumps(created(lead))

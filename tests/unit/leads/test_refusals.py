@@ -155,7 +155,8 @@ def test_a_time_of_another_zone_is_the_same_hour() -> None:
         '{"schema": 1, "refusals": [{"dealershipId": 1}]}',
         (
             '{"schema": 1, "refusals": [{"dealershipId": 1, "keyId": "k",'
-            ' "reason": "invalid-fields", "field": "a b", "hour": "2026-11-21T01:00:00Z", "requests": 1}]}'
+            ' "reason": "invalid-fields", "field": "a b",'
+            ' "hour": "2026-11-21T01:00:00Z", "requests": 1}]}'
         ),
     ],
 )

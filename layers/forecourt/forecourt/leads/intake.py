@@ -9,7 +9,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from forecourt.errors import ForecourtError
 from forecourt.http_request import HttpRequest
 from forecourt.leads.cors import cors_headers, preflight
 from forecourt.leads.rate_limit import RateLimit
+from forecourt.leads.refusals import REASONS, RefusalTally, field_names
 from forecourt.leads.sites import Rate, Site, SiteDirectory
 from forecourt.leads.submission import LeadSubmission, read_submission
 from forecourt.logs import get_logger
@@ -46,12 +47,16 @@ class IntakeQueue(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeResult:
-    """The answer, and what may be said of it without naming anybody."""
+    """The answer, and what may be said of it without naming anybody.
+
+    ``key`` is what a genuine site key said, ``fields`` which fields were refused.
+    """
 
     answer: Answer
     outcome: str
-    dealership_id: int | None = None
+    key: SiteKey | None = None
     lead_id: str | None = None
+    fields: Sequence[str] = ()
     request_id: str = ""
 
     def facts(self) -> dict[str, Any]:
@@ -59,8 +64,10 @@ class IntakeResult:
         return {
             "outcome": self.outcome,
             "status": self.answer.status,
-            "dealership_id": self.dealership_id,
+            "dealership_id": None if self.key is None else self.key.dealership_id,
+            "key_id": None if self.key is None else self.key.key_id,
             "lead_id": self.lead_id,
+            "fields": list(self.fields),
             "correlation_id": self.request_id,
         }
 
@@ -78,7 +85,9 @@ class LeadIntake:
     rate_limit
         Buckets of this sandbox.
     queue
-        Takes the accepted leads.
+        Takes the accepted leads, and now and then how many were refused.
+    refusals
+        Adds those up in this sandbox.
     now
         The wall clock.
     """
@@ -90,29 +99,57 @@ class LeadIntake:
         sites: SiteDirectory,
         rate_limit: RateLimit,
         queue: IntakeQueue,
+        refusals: RefusalTally | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._verify_key = verify_key
         self._sites = sites
         self._rate_limit = rate_limit
         self._queue = queue
+        self._refusals = RefusalTally() if refusals is None else refusals
         self._now = now
 
     def answer(self, request: HttpRequest) -> IntakeResult:
         """Take one request; never raises for what a caller or the queue did."""
+        key: SiteKey | None = None
         try:
             _check_route(request)
             if request.method == "OPTIONS":
                 return IntakeResult(answer=preflight(request), outcome="preflight")
-            return self._accept(request)
+            key = self._verified_key(request)
+            result = self._accept(request, key)
         except Problem as problem:
-            return _refusal(problem, request)
+            result = _refusal(problem, request, key)
         except Exception:  # noqa: BLE001 - else the runtime would log the error as it is, lead and all
             get_logger("lead_intake").exception("Lead request met a defect")
-            return _refusal(_defect(), request)
+            result = _refusal(_defect(), request, key)
+        self._count_refusal(result)
+        return result
 
-    def _accept(self, request: HttpRequest) -> IntakeResult:
-        key = self._verified_key(request)
+    def _count_refusal(self, result: IntakeResult) -> None:
+        """Add up refusals, and send the sums that are due; without effect on the answer."""
+        if result.key is not None and result.outcome in REASONS:
+            self._refusals.count(
+                result.key.dealership_id,
+                result.key.key_id,
+                result.outcome,
+                result.fields,
+                self._now(),
+            )
+        due = self._refusals.take_due()
+        if not due:
+            return
+        message = {"schema": 1, "refusals": [one.to_wire() for one in due]}
+        try:
+            self._queue.send(
+                json.dumps(message, separators=(",", ":")),
+                group=f"refusals-{due[0].dealership_id}",
+            )
+        except ForecourtError as error:
+            get_logger("lead_intake").warning("Refusals not sent", code=error.code)
+            self._refusals.give_back(due)
+
+    def _accept(self, request: HttpRequest, key: SiteKey) -> IntakeResult:
         rate = self._admitted_rate(request, key)
         wait = self._rate_limit.wait_seconds(key.dealership_id, key.key_id, rate)
         if wait > 0:
@@ -126,16 +163,17 @@ class LeadIntake:
         idempotency_key = _idempotency_key(request)
         lead = read_submission(*parse_object(request.body(MAX_BODY_BYTES)))
         lead_id = str(lead_id_for(key.dealership_id, idempotency_key, lead))
+        received_at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         message = {
             "schema": 1,
             "leadId": lead_id,
             "dealershipId": key.dealership_id,
-            "receivedAt": self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "receivedAt": received_at,
             "idempotencyKey": idempotency_key,
             "siteKeyId": key.key_id,
             "spam": lead.is_spam,
             "correlationId": request.request_id,
-            "lead": lead.to_wire(),
+            "lead": _witnessed(lead.to_wire(), received_at, request),
         }
         try:
             # ASCII, because SQS refuses some characters that JSON may hold as they are.
@@ -157,7 +195,7 @@ class LeadIntake:
                 },
             ),
             outcome="spam" if lead.is_spam else "accepted",
-            dealership_id=key.dealership_id,
+            key=key,
             lead_id=lead_id,
             request_id=request.request_id,
         )
@@ -263,11 +301,25 @@ def _unauthorized() -> Problem:
     )
 
 
-def _refusal(problem: Problem, request: HttpRequest) -> IntakeResult:
+def _witnessed(lead: dict[str, Any], received_at: str, request: HttpRequest) -> dict[str, Any]:
+    """Add to a consent when we were told of it and on which page it was given.
+
+    The page is the one the form names, else the origin the browser names; a server may send
+    neither. Consent that was not sent stays absent: nobody knows.
+    """
+    if "consent" in lead:
+        page = lead.get("sourcePageUrl") or normal_origin(request.headers.get("origin", ""))
+        lead["consent"] |= {"recordedAt": received_at} | ({"pageUrl": page} if page else {})
+    return lead
+
+
+def _refusal(problem: Problem, request: HttpRequest, key: SiteKey | None) -> IntakeResult:
     problem.headers.update(cors_headers(request))
     return IntakeResult(
         answer=problem.to_answer(request.request_id),
         outcome=problem.kind,
+        key=key,
+        fields=field_names(problem.errors),
         request_id=request.request_id,
     )
 

@@ -102,7 +102,12 @@ class SubmittedAddress(_Part):
 
 
 class Consent(_Part):
-    """What the visitor agreed to, in the words that were shown."""
+    """What the visitor agreed to, in the words that were shown: they stay as they were sent.
+
+    Absent means that nobody knows; ``marketing`` has no default.
+    """
+
+    verbatim = frozenset({"text"})
 
     marketing: bool
     text: Annotated[str, Field(max_length=2000)] | None = None
