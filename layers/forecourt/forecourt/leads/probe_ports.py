@@ -84,9 +84,12 @@ class Unconfirmed:
     claimed_at
         Names the create: a later one of the same lead has another.
     sent_by
-        By when it was sent if it was sent at all, by the database's clock.
+        UTC; by when it was sent if it was sent at all, by the database's clock.
+    since_sent
+        Seconds from then to now.
     ripe
-        180 s have passed since then, so what is not at the CRM will not get there any more.
+        It is due, and 180 s have passed since it was sent (of an expired lease: since its end), so
+        what is not at the CRM will not get there any more.
     probe_from, probe_upto
         As in the ledger; see :class:`forecourt.leads.probe_rules.Trail`.
     lead_source
@@ -103,6 +106,7 @@ class Unconfirmed:
     attempts: int
     claimed_at: datetime
     sent_by: datetime
+    since_sent: float
     sent_version: int
     ripe: bool
     probe_from: str | None
@@ -147,8 +151,8 @@ class Finding:
     claimed_at: datetime
     outcome: str
     state: str
-    code: str | None
     detail: str
+    code: str | None = None
     wait: float = 0.0
     probe_from: str | None = None
     probe_upto: str | None = None
@@ -173,7 +177,7 @@ class ProbeLedger(Protocol):
         ...
 
     def unconfirmed(self, scope: str) -> Sequence[Unconfirmed]:
-        """List the account's creates of unknown outcome, those looked for longest ago first."""
+        """List the account's creates of unknown outcome, those due longest first; at most 1000."""
         ...
 
     def known_numbers(self, scope: str, lead_source: str) -> KnownNumbers:

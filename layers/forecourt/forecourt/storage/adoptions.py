@@ -156,4 +156,5 @@ def _lock(connection: Connection, values: Mapping[str, Any]) -> int | None:
         return None
     lead_id, number = lead
     (has_moved,) = delivery
-    return lead_id if number is None or has_moved or number == values["lead_number"] else None
+    is_free = number is None or has_moved
+    return lead_id if is_free or number.lstrip("0") == values["lead_number"].lstrip("0") else None

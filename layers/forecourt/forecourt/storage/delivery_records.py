@@ -29,6 +29,7 @@ _CUSTOMER_NO_LIMIT = 100
 #           is a refused lead when the hold has ended since: other credentials have been saved.
 # closed    the attempt, once; so doing all this again adds nothing
 # frontier  the number that is longer without its zeros is the higher
+# stirred   what was looked for in vain is looked for again when a later number is known
 #
 # A delivery that was deleted meanwhile has a row without a state.
 _RECORD = f"""
@@ -123,6 +124,16 @@ WITH {RELAXED}, o AS MATERIALIZED (
        OR (length(ltrim(f.highest_lead_number, '0')), ltrim(f.highest_lead_number, '0'))
         < (length(ltrim(excluded.highest_lead_number, '0')),
            ltrim(excluded.highest_lead_number, '0') COLLATE "C")
+), stirred AS (
+    UPDATE lead_delivery d SET next_attempt_at = now(), woken_until = NULL
+    FROM (SELECT u.id FROM lead_delivery u
+          WHERE u.state = 'unconfirmed' AND u.next_attempt_at > now()
+            AND u.remote_scope IN (SELECT account_scope FROM o WHERE created = 1)
+            AND u.id NOT IN (SELECT delivery_id FROM o)
+            AND EXISTS (SELECT FROM lead_delivery_attempt p WHERE p.delivery_id = u.id
+                        AND p.operation = 'probe' AND p.started_at > u.claimed_at)
+          ORDER BY u.id FOR UPDATE SKIP LOCKED) searched
+    WHERE d.id = searched.id
 )
 SELECT o.delivery_id,
        coalesce(kept.state, d.state) AS state,
