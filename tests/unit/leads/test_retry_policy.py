@@ -31,8 +31,15 @@ def test_after_the_last_try_it_gives_up() -> None:
 
 def test_what_the_target_asks_for_wins_and_is_never_undercut() -> None:
     assert SHORTEST.wait_after(1, retry_after=1800) == timedelta(seconds=1800)
-    assert LONGEST.wait_after(6, retry_after=10) == timedelta(seconds=11)
+    assert LONGEST.wait_after(2, retry_after=10) == timedelta(seconds=11)
+    assert LONGEST.wait_after(6, retry_after=36_000) == timedelta(seconds=39_600)
     assert SHORTEST.wait_after(1, retry_after=10**9) == timedelta(hours=24)
+
+
+def test_a_target_that_says_at_once_for_a_minute_does_not_use_up_a_lead_s_tries() -> None:
+    waits = [SHORTEST.wait_after(tries, retry_after=1) for tries in range(1, SHORTEST.tries)]
+    assert waits[:2] == [timedelta(seconds=1)] * 2
+    assert sum((wait for wait in waits if wait), timedelta()) > timedelta(hours=23)
 
 
 @pytest.mark.parametrize("nothing", [0, -1, None])

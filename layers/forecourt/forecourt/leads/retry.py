@@ -25,6 +25,9 @@ class RetryPolicy:
         Longest wait as a multiple of the shortest.
     longest_retry_after
         Seconds; a target that asks for more is taken to mean this.
+    brief_waits
+        After how many tries a target may ask for less than the schedule's shortest wait. With no
+        such limit one that says "in five seconds" for a minute would use up all eight tries.
     draw
         Even draw between two numbers. The system's generator, because copies of one memory
         snapshot must not draw alike (decision 8).
@@ -40,6 +43,7 @@ class RetryPolicy:
     )  # fmt: skip
     spread: float = 3.0
     longest_retry_after: float = 24 * HOUR
+    brief_waits: int = 2
     draw: Callable[[float, float], float] = field(default=random.SystemRandom().uniform)
 
     @property
@@ -52,13 +56,14 @@ class RetryPolicy:
 
         ``retry_after`` is what the target asked for, in seconds. It wins over the schedule, and
         up to a tenth is added, so that all who were sent away together do not return together.
+        Nobody comes earlier than asked; a wait shorter than the schedule's is for the first tries.
         """
         if tries >= self.tries:
             return None
-        if retry_after is not None and retry_after > 0:
-            asked = min(retry_after, self.longest_retry_after)
-            return timedelta(seconds=self.draw(asked, asked * 1.1))
         floor = self.floors[max(tries, 1) - 1]
+        asked = min(retry_after or 0.0, self.longest_retry_after)
+        if asked >= floor or (asked > 0 and tries <= self.brief_waits):
+            return timedelta(seconds=self.draw(asked, asked * 1.1))
         return timedelta(seconds=self.draw(floor, floor * self.spread))
 
 
