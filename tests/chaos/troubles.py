@@ -21,6 +21,7 @@ _DEATHS: tuple[tuple[Step | None, int, float], ...] = (
     (Step.RECORDED, 4, 0.0),
     (Step.RECORDED, 2, 0.01),
     (Step.WOKEN, 2, 0.0),
+    (Step.ANNOUNCED, 1, 0.0),
     (Step.ACKNOWLEDGING, 1, 0.0),
     (Step.ACKNOWLEDGING, 1, 0.005),
     (None, 1, 0.25),  # anywhere
