@@ -82,9 +82,8 @@ UPDATE lead
 SET easycars_raw_data = %(raw_data)s::jsonb,
     easycars_customer_no = %(customer_no)s,
     vehicle_interest_type = coalesce(%(vehicle_interest)s, vehicle_interest_type),
-    finance_status = %(finance_status)s,
-    finance_interested = CASE WHEN %(finance_status)s::text IS NULL THEN finance_interested
-                              ELSE %(finance_status)s = 'Yes' END,
+    finance_status = coalesce(%(finance_status)s, finance_status),
+    finance_interested = coalesce(%(finance_interested)s, finance_interested),
     rating = coalesce(%(rating)s, rating),
     vehicle_id = %(vehicle_id)s,
     status = %(status)s,
@@ -258,12 +257,14 @@ def _write(connection: Connection, held: HeldLead, inbound: InboundLead, made: J
     """Write what was made of a lead; say whether a conflict is new."""
     verdict = made.status.verdict
     new_version = made.edited or made.push
+    finance = made.choices.finance_status
     names = {
         "lead_id": held.lead_id,
         "raw_data": inbound.easycars_raw_data,
         "customer_no": made.customer_no,
         "vehicle_interest": made.choices.vehicle_interest,
-        "finance_status": made.choices.finance_status,
+        "finance_status": finance,
+        "finance_interested": None if finance is None else finance is FinanceStatus.YES,
         "rating": made.choices.rating,
         "vehicle_id": made.vehicle_id,
         "status": made.status.status,
