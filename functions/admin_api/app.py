@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from forecourt.admin.api import AdminApi
+from forecourt.admin.conflicts import ConflictRoutes
 from forecourt.admin.credentials import CredentialRoutes
 from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
@@ -33,6 +34,7 @@ from forecourt.storage.postgres import Database
 from forecourt.storage.replays import PostgresReplays
 from forecourt.storage.settings import PostgresSettings
 from forecourt.storage.site_keys import PostgresSiteKeys
+from forecourt.storage.status_conflicts import PostgresStatusConflicts
 from forecourt.storage.sync_reports import PostgresSyncReports
 from forecourt.storage.vehicle_edits import PostgresVehicleEdits
 
@@ -59,6 +61,7 @@ def api() -> AdminApi:
     files = SiteFiles(site_keys=site_keys, documents=JsonBucket(settings.run_bucket))
     ring = RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn))
     return AdminApi(
+        conflicts=ConflictRoutes(conflicts=PostgresStatusConflicts(database), wake_ups=wake_ups),
         credentials=CredentialRoutes(
             credentials=vault,
             dealerships=dealerships,

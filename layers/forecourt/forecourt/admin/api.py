@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from forecourt.admin.access import Caller
+from forecourt.admin.conflicts import ConflictRoutes
 from forecourt.admin.credentials import CredentialRoutes
 from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
@@ -33,6 +34,7 @@ class AdminApi:
     def __init__(
         self,
         *,
+        conflicts: ConflictRoutes,
         credentials: CredentialRoutes,
         dead_letters: DeadLetterRoutes,
         dealerships: DealershipRoutes,
@@ -52,6 +54,12 @@ class AdminApi:
             ("PUT", f"{easycars}/credentials/{{credentialId}}", credentials.change),
             ("DELETE", f"{easycars}/credentials/{{credentialId}}", credentials.delete),
             ("POST", f"{easycars}/sync/stock", sync.start_stock),
+            ("GET", f"{easycars}/lead-sync-conflicts", conflicts.list),
+            (
+                "POST",
+                f"{easycars}/lead-sync-conflicts/{{conflictId}}/resolve",
+                conflicts.resolve,
+            ),
             ("GET", f"{easycars}/sync/status", sync.show_status),
             ("GET", f"{easycars}/sync/logs", sync.list_logs),
             ("GET", f"{easycars}/sync/logs/{{logId}}", sync.show_log),

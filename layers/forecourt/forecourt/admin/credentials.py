@@ -9,7 +9,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic.alias_generators import to_camel
 
 from forecourt.admin.access import not_found, not_woken
-from forecourt.admin.ports import ConnectionProbe, Credentials, Dealerships, Replays, WakeUps
+from forecourt.admin.lead_ports import Replays, WakeUps
+from forecourt.admin.ports import ConnectionProbe, Credentials, Dealerships
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
 from forecourt.admin.whole_numbers import whole_number

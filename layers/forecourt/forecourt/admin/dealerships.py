@@ -14,6 +14,7 @@ from forecourt.admin.router import Reply
 from forecourt.admin.site_files import SiteFiles
 from forecourt.admin.site_keys import Origins
 from forecourt.leads.sites import Rate, site_document
+from forecourt.leads.status import ConflictStrategy
 from forecourt.security.site_keys import RememberedKeyRing, new_key_id
 from forecourt.validation import RequestBody
 
@@ -39,11 +40,12 @@ class SystemSettings(RequestBody):
     sync_enabled: bool | None = None
     sync_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     image_sync_enabled: bool | None = None
+    lead_status_conflict_strategy: Annotated[ConflictStrategy, Field(strict=False)] | None = None
 
     def to_rows(self) -> dict[str, str]:
         """Return keys and texts of ``system_settings``."""
         return {
-            f"easycar_{name}": str(value).lower()
+            f"easycar_{name}": str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in self.model_dump(exclude_none=True).items()
         }
 

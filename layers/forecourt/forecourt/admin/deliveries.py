@@ -10,7 +10,8 @@ from pydantic import AfterValidator
 from forecourt.admin.access import Caller, not_found, not_woken
 from forecourt.admin.delivery_acts import Act, possible_acts, require_possible
 from forecourt.admin.documents import to_document
-from forecourt.admin.ports import Credentials, LeadReports, Replays, Row, WakeUps
+from forecourt.admin.lead_ports import LeadReports, Replays, WakeUps
+from forecourt.admin.ports import Credentials, Row
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
 from forecourt.admin.whole_numbers import LARGEST_ROW_ID, whole_number

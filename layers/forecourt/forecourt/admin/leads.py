@@ -9,7 +9,7 @@ from forecourt.admin.access import not_found
 from forecourt.admin.deliveries import wake_best_effort, with_attempts
 from forecourt.admin.documents import to_document
 from forecourt.admin.lead_changes import plan_change, read_patch
-from forecourt.admin.ports import LeadEdits, LeadReports, WakeUps
+from forecourt.admin.lead_ports import LeadEdits, LeadReports, WakeUps
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
 

@@ -73,7 +73,7 @@ WHERE d.lead_id = closed.lead_id AND d.target = 'EasyCars'
 
 
 class PostgresLeadEdits:
-    """Adapter of :class:`forecourt.admin.ports.LeadEdits`."""
+    """Adapter of :class:`forecourt.admin.lead_ports.LeadEdits`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -106,7 +106,7 @@ type _Row = Mapping[str, Any]
 
 
 class PostgresLeadReports:
-    """Adapter of :class:`forecourt.admin.ports.LeadReports`."""
+    """Adapter of :class:`forecourt.admin.lead_ports.LeadReports`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

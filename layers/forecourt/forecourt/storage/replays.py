@@ -89,7 +89,7 @@ LIMIT 1
 
 
 class PostgresReplays:
-    """Adapter of :class:`forecourt.admin.ports.Replays`."""
+    """Adapter of :class:`forecourt.admin.lead_ports.Replays`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
