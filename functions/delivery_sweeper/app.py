@@ -1,4 +1,7 @@
-"""Keep deliveries going that no message is on its way for: one sweep a minute."""
+"""Keep deliveries going that no message is on its way for: one sweep a minute.
+
+Once an hour the same function copies dead letters to where they stay longer.
+"""
 
 from dataclasses import asdict
 from functools import cache
@@ -6,11 +9,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from forecourt.aws.dead_letter_metrics import EmfCopyingMetrics
+from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
 from forecourt.aws.sns import SnsLeadEvents
 from forecourt.aws.sqs import SqsWakeUps
 from forecourt.aws.sweep_metrics import EmfSweepMetrics
 from forecourt.defects import only_redacted_errors
 from forecourt.errors import PermanentError
+from forecourt.leads.dead_letters import DeadLetterArchive
 from forecourt.leads.sweep import DeliverySweeper
 from forecourt.settings import DeliverySweeperSettings
 from forecourt.storage.database_settings import open_database
@@ -46,12 +52,24 @@ def sweeper() -> DeliverySweeper:
     return wire()
 
 
+@cache
+def archive() -> DeadLetterArchive:
+    """Give the sandbox's copier of dead letters; it needs no database."""
+    return DeadLetterArchive(
+        SqsDeadLetters(settings().leads_dlq_url, settings().leads_queue_url),
+        S3DeadLetterCopies(settings().run_bucket),
+        EmfCopyingMetrics(),
+    )
+
+
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run the task a schedule names; without a name it is ``sweep``."""
     with only_redacted_errors("delivery_sweeper"):
-        task = event.get("task", "sweep")
-        if task != "sweep":
-            raise PermanentError(
-                code="UNKNOWN_TASK", detail='The one task is "sweep".', target="delivery_sweeper"
-            )
-        return asdict(sweeper().run(context.get_remaining_time_in_millis() / 1000))
+        match event.get("task", "sweep"):
+            case "sweep":
+                return asdict(sweeper().run(context.get_remaining_time_in_millis() / 1000))
+            case "archive":
+                return asdict(archive().copy())
+            case _:
+                detail = 'The tasks are "sweep" and "archive".'
+                raise PermanentError(code="UNKNOWN_TASK", detail=detail, target="delivery_sweeper")

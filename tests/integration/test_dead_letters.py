@@ -20,6 +20,7 @@ from forecourt.leads.dead_letters import (
     MessageAttribute,
 )
 from tests.support.aws_account import BUCKET, REGION, AwsAccount, aws_account
+from tests.support.handlers import new_sandbox, read_event
 
 LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
 BODY = json.dumps({"schema": 1, "leadId": LEAD, "dealershipId": 7, "lead": {"name": "Zoë 😀"}})
@@ -345,3 +346,18 @@ def test_the_metrics_are_written_also_when_all_is_well(
     assert line["service"] == "delivery_sweeper"
     assert (line["DeadLettersCopied"], line["DeadLettersUncopied"]) == ([0.0], [0.0])
     assert line["OldestDeadLetterSeconds"] == [0.0]
+
+
+def test_the_sweeper_copies_on_its_hourly_event_and_needs_no_database(
+    account: AwsAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = boto3.client("sns").create_topic(Name="events")["TopicArn"]
+    nowhere = {"DATABASE_HOST": "nowhere.invalid", "DATABASE_NAME": "forecourt"}
+    for name, value in {**account.environment, **nowhere, "LEAD_EVENTS_TOPIC_ARN": topic}.items():
+        monkeypatch.setenv(name, value)
+    bury(account)
+
+    done = new_sandbox("delivery_sweeper").handler(read_event("delivery_sweeper", "archive"), None)
+
+    assert (done["copied"], done["uncopied"]) == (1, 0)
+    assert len(objects()) == 1

@@ -1,5 +1,6 @@
 """Alarms watch metrics that exist, for resources that exist, and tell somebody what to do."""
 
+import json
 import re
 
 import pytest
@@ -75,6 +76,17 @@ def test_a_dead_letter_is_called_out_before_it_expires(template: SamTemplate) ->
     kept = template.resources["LeadsDeadLetterQueue"]["Properties"]["MessageRetentionPeriod"]
 
     assert alarm["Threshold"] <= kept - 3 * 24 * 3600
+
+
+def test_dead_letters_are_copied_every_hour_with_an_event_the_sweeper_knows(
+    template: SamTemplate,
+) -> None:
+    schedule = template.resources["DeadLetterCopiesSchedule"]["Properties"]
+    event = (ROOT / "events/delivery_sweeper/archive.json").read_text("utf-8")
+
+    assert schedule["ScheduleExpression"] == "rate(1 hour)"
+    assert json.loads(schedule["Target"]["Input"]) == json.loads(event)
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["DeliverySweeperFunction", "Arn"]}
 
 
 def test_a_run_that_fails_or_hangs_or_never_starts_is_watched(template: SamTemplate) -> None:

@@ -15,6 +15,7 @@ from forecourt.security.credentials import Environment
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 Arn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:[a-z0-9-]+:[^\s]+$")]
+Origins = Annotated[str, Field(pattern=r"^https?://[^\s/,]+(,https?://[^\s/,]+)*$")]
 Name = Annotated[str, Field(min_length=1, pattern=r"^\S+$")]
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -168,7 +169,7 @@ class LeadDeliverySettings(
     """Settings of ``lead_delivery``."""
 
 
-class DeliverySweeperSettings(_Database, _LeadsQueue, _LeadEventsTopic):
+class DeliverySweeperSettings(_Database, _LeadsQueues, _RunBucket, _LeadEventsTopic):
     """Settings of ``delivery_sweeper``."""
 
 
@@ -179,6 +180,7 @@ class SyncPlannerSettings(_Database, _RunBucket):
 class StockSyncSettings(_Database, _CredentialsKey, _EasyCars):
     """Settings of ``stock_sync``."""
 
+    images_queue_url: Url = Field(description="the https address of the images queue")
     database_pipeline: bool = Field(
         default=True,
         description="true, or false where a database proxy does not stand pipeline mode",
@@ -194,6 +196,17 @@ class LeadRefreshSettings(_Database, _CredentialsKey, _EasyCars):
     lead_refresh_leads_per_run: int = Field(
         default=200, ge=1, le=1000, description="a whole number from 1 to 1000, normally 200"
     )
+
+
+class ImageSyncSettings(_Database):
+    """Settings of ``image_sync``."""
+
+    images_queue_url: Url = Field(description="the https address of the images queue")
+    image_origins: Origins = Field(
+        description="the web origins pictures may come from, with commas between them"
+    )
+    image_bucket: Name = Field(description="the name of the bucket for pictures")
+    image_base_url: Url = Field(description="the address under which websites find that bucket")
 
 
 class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):

@@ -22,7 +22,7 @@ KEPT_IN_QUEUE = timedelta(days=14)
 """SQS counts from when the message was first sent, on whichever queue that was."""
 
 MOST_PER_RUN = 10_000
-COPYING_SECONDS = 40.0
+COPYING_SECONDS = 30.0
 """One run of copying takes up no more new letters after this long."""
 
 _HIDDEN_SECONDS = 120
@@ -188,7 +188,7 @@ class DeadLetterArchive:
         self._clock = clock
 
     def copy(self) -> CopyingRun:
-        """Copy what has no copy yet, at most 10,000 letters or 40 s.
+        """Copy what has no copy yet, at most 10,000 letters or 30 s.
 
         A letter that cannot be copied is counted and tried again by the next run.
 
