@@ -67,7 +67,7 @@ def list_(
         return
     print_table(
         f"Site keys of dealership {dealership}",
-        ["id", "label", "state", "secret", "rate/s", "burst", "made"],
+        ["id", "label", "state", "secret", "rate/s", "burst", "last lead", "refused 24 h"],
         (
             (
                 text(key["keyId"]),
@@ -76,12 +76,16 @@ def list_(
                 str(key["secretVersion"]),
                 str(key["ratePerSecond"]),
                 str(key["burst"]),
-                local_time(key["createdAt"]),
+                local_time(key["lastLeadAt"]),
+                str(key["refusedLast24Hours"]["requests"]),
             )
             for key in found["siteKeys"]
         ),
         empty=f"No site key yet. Make one: forecourt site-key new {dealership}",
     )
+    for key in found["siteKeys"]:
+        if key["refusedLast24Hours"]["requests"]:
+            console.print(_refused(key))
 
 
 @app.command()
@@ -135,6 +139,18 @@ def revoke(
 def _path(dealership: int, key: str | None = None) -> str:
     keys = f"/api/admin/dealerships/{dealership}/site-keys"
     return keys if key is None else f"{keys}/{quote(key, safe='')}"
+
+
+def _refused(key: dict[str, Any]) -> str:
+    """Say what a key's requests were refused for, most frequent first."""
+    most = ", ".join(
+        f"{refusal['requests']} {refusal['reason']}"
+        + (f" ({refusal['field']})" if refusal["field"] else "")
+        for refusal in key["refusedLast24Hours"]["most"]
+    )
+    fails = " This website only fails: mend its form." if key["onlyFails"] else ""
+    last = local_time(key["refusedLast24Hours"]["lastAt"])
+    return text(f"{key['keyId']} refused: {most}; last {last}.{fails}")
 
 
 def _state(key: dict[str, Any]) -> str:

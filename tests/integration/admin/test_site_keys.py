@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -11,8 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from forecourt.admin.audit import Actor
+from forecourt.leads.refusals import RefusedRequests
 from forecourt.security.site_keys import SiteKeyRing
 from forecourt.storage.postgres import Database
+from forecourt.storage.refusals import store_refused_requests
 from forecourt.storage.site_keys import PostgresSiteKeys
 from tests.support.admin_api import ADMIN, AdminClient, Answered, owner, staff
 from tests.support.aws_account import BUCKET, REGION, SITE_KEY_SECRET, AwsAccount
@@ -319,3 +322,62 @@ def test_every_change_is_audited_without_the_key(
     ]
     assert made["siteKey"] not in str(rows)
     assert "https://a.example" in rows[-1][1]
+
+
+def refused(dealership: int, key_id: str, **counts: int) -> list[RefusedRequests]:
+    """`email=2` is a bad field, `broken_json=1` a reason."""
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    reasons = {"broken_json": "broken-json", "total": "invalid-fields"}
+    return [
+        RefusedRequests(
+            dealership_id=dealership,
+            key_id=key_id,
+            reason=reasons.get(name, "invalid-fields"),
+            field="" if name in reasons else name,
+            hour=hour,
+            requests=requests,
+        )
+        for name, requests in counts.items()
+    ]
+
+
+def test_the_list_tells_what_a_website_is_refused_for(
+    admin: AdminClient, dealership: int, database: Database
+) -> None:
+    (key_id,) = listed(admin, dealership)
+    quiet = admin("POST", keys(dealership), {}).body["keyId"]
+    sums = refused(dealership, key_id, total=4, email=4, phone=1, broken_json=2)
+    store_refused_requests(database, sums)
+
+    shown = listed(admin, dealership)
+
+    assert shown[quiet]["refusedLast24Hours"] == {"requests": 0, "lastAt": None, "most": []}
+    assert shown[quiet]["onlyFails"] is False
+    told = shown[key_id]["refusedLast24Hours"]
+    assert told["requests"] == 6
+    assert told["most"] == [
+        {"reason": "invalid-fields", "field": "email", "requests": 4},
+        {"reason": "broken-json", "field": None, "requests": 2},
+        {"reason": "invalid-fields", "field": "phone", "requests": 1},
+    ]
+    assert told["lastAt"]
+    assert shown[key_id]["onlyFails"] is True
+    assert shown[key_id]["lastLeadAt"] is None
+
+
+def test_the_list_tells_of_the_last_lead_that_was_no_spam(
+    admin: AdminClient, dealership: int, database: Database
+) -> None:
+    (key_id,) = listed(admin, dealership)
+    for received_at, spam in (("2 hours", False), ("1 hour", True), ("3 hours", False)):
+        database.connection().execute(
+            """INSERT INTO lead (external_id, dealership_id, name, email, phone, message,
+                   site_key_id, spam, received_at)
+               VALUES (gen_random_uuid(), %s, 'A', 'a@b.co', '', '', %s, %s,
+                   now() - %s::interval)""",
+            [dealership, key_id, spam, received_at],
+        )
+
+    last = datetime.fromisoformat(listed(admin, dealership)[key_id]["lastLeadAt"])
+
+    assert timedelta(minutes=119) < datetime.now(UTC) - last < timedelta(minutes=121)

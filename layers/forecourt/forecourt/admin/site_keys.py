@@ -1,5 +1,6 @@
 """Routes of a dealership's site keys and of the web origins that may use them."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -24,6 +25,8 @@ _KEY_NOT_TOLD = (
     "intake was not told of the key, so it is not shown. Ask for another key in a moment, "
     "and revoke this one: "
 )
+
+_MOST_REFUSALS = 5
 
 type _Label = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -75,10 +78,25 @@ class SiteKeyRoutes:
         self._key_ring = key_ring
 
     def list(self, request: AdminRequest) -> Reply:
-        """List keys, revoked ones too, without what is secret in them."""
+        """List keys, revoked ones too, without what is secret in them.
+
+        Each with the requests refused in the last 24 hours and what for, and whether its website
+        only fails.
+        """
         dealership_id = self._dealership(request)
-        rows = self._site_keys.list(dealership_id)
-        return Reply(HTTPStatus.OK, {"siteKeys": [self._shown(row) for row in rows]})
+        refused = self._site_keys.refusals(dealership_id)
+        failing = self._site_keys.failing(dealership_id)
+        shown = [
+            {
+                **self._shown(row),
+                "refusedLast24Hours": _refused(
+                    [r for r in refused if r["key_id"] == row["key_id"]]
+                ),
+                "onlyFails": row["key_id"] in failing,
+            }
+            for row in self._site_keys.list(dealership_id)
+        ]
+        return Reply(HTTPStatus.OK, {"siteKeys": shown})
 
     def add(self, request: AdminRequest) -> Reply:
         """Make a key and show it, this once; 409 beyond 50 active ones."""
@@ -156,3 +174,23 @@ class SiteKeyRoutes:
         """Show a key; one signed with a retired secret is refused though nobody revoked it."""
         retired = row["secret_version"] not in self._key_ring.current().versions
         return {**to_document(row), "isActive": row["revoked_at"] is None and not retired}
+
+
+def _refused(rows: Sequence[Row]) -> dict[str, Any]:
+    """Sum a key's refusals up and name the most frequent; a sum over all fields has no field."""
+    sums = [row for row in rows if not row["field"]]
+    fields = [row for row in rows if row["field"]]
+    named = {row["reason"] for row in fields}
+    most = sorted(
+        [*fields, *(row for row in sums if row["reason"] not in named)],
+        key=lambda row: row["requests"],
+        reverse=True,
+    )
+    return {
+        "requests": sum(row["requests"] for row in sums),
+        "lastAt": max((row["last_at"] for row in rows), default=None),
+        "most": [
+            {"reason": row["reason"], "field": row["field"] or None, "requests": row["requests"]}
+            for row in most[:_MOST_REFUSALS]
+        ],
+    }

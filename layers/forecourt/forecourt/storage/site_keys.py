@@ -1,6 +1,6 @@
 """The tables ``site_key`` and ``dealership_origin``, and the site file made of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -9,12 +9,19 @@ from forecourt.admin.audit import Actor, AuditEntry
 from forecourt.leads.sites import Rate, site_document
 from forecourt.storage.audit_log import write_audit
 from forecourt.storage.postgres import Connection, Database
+from forecourt.storage.refusals import failing_keys, recent_refusals
 
 _MOST_ACTIVE_KEYS = 50
 
 _COLUMNS = "key_id, label, secret_version, rate_per_second, burst, created_at, revoked_at"
 
-_LIST = f"SELECT {_COLUMNS} FROM site_key WHERE dealership_id = %s ORDER BY id"  # noqa: S608 - a constant
+_LIST = f"""
+SELECT {_COLUMNS}, (
+    SELECT max(l.received_at) FROM lead l
+    WHERE l.dealership_id = k.dealership_id AND l.site_key_id = k.key_id AND NOT l.spam
+      AND l.received_at > now() - interval '30 days') AS last_lead_at
+FROM site_key k WHERE k.dealership_id = %s ORDER BY k.id
+"""  # noqa: S608 - the part is a constant of this file
 
 _ADD = f"""
 INSERT INTO site_key (dealership_id, key_id, label, secret_version)
@@ -100,9 +107,20 @@ class PostgresSiteKeys:
         self._database = database
 
     def list(self, dealership_id: int) -> Sequence[Mapping[str, Any]]:
-        """Return a dealership's keys, revoked ones too, oldest first."""
+        """Return a dealership's keys, revoked ones too, oldest first.
+
+        ``last_lead_at`` is the last accepted lead of the last 30 days, spam apart.
+        """
         cursor = self._database.connection().cursor(row_factory=dict_row)
         return cursor.execute(_LIST, (dealership_id,)).fetchall()
+
+    def refusals(self, dealership_id: int) -> Sequence[Mapping[str, Any]]:
+        """Return what was refused in the last 24 hours by key, reason and field."""
+        return recent_refusals(self._database, dealership_id)
+
+    def failing(self, dealership_id: int) -> Collection[str]:
+        """Return the ids of keys whose website only fails."""
+        return failing_keys(self._database, dealership_id)
 
     def add(
         self,
