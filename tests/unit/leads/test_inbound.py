@@ -24,6 +24,7 @@ HELD = HeldLead(
     customer_no="00004",
     delivery_state=DeliveryState.DELIVERED,
     delivered_fields={"VehicleInterest": 1, "Rating": 1, "LeadStatus": 10},
+    is_settled=True,
     base_status=10,
     was_refreshed=False,
     seen_stock_number=None,
@@ -71,11 +72,12 @@ def test_what_staff_changed_here_survives_an_older_and_a_newer_value_of_easycars
         assert joined(edited, Rating=theirs).choices.rating is Rating.HOT
 
 
-def test_a_field_of_an_update_of_unknown_outcome_is_left_alone() -> None:
+def test_a_field_that_a_lost_update_may_still_change_is_left_alone() -> None:
     doubted = replace(
         HELD,
         delivery_state=DeliveryState.PENDING,
         delivered_fields={"Rating": None, "LeadStatus": None},
+        is_settled=False,
     )
 
     made = joined(doubted, Rating=3, LeadStatus=60, FinanceStatus=2)
@@ -83,6 +85,20 @@ def test_a_field_of_an_update_of_unknown_outcome_is_left_alone() -> None:
     assert made.choices == Choices(rating=Rating.COLD, finance_status=FinanceStatus.NO)
     assert made.status.verdict is StatusVerdict.NOT_TOLD
     assert made.confirmed == {"FinanceStatus": 2}
+
+
+def test_a_lost_update_that_can_no_longer_come_leaves_easycars_word_to_be_trusted() -> None:
+    lost = replace(
+        HELD,
+        delivery_state=DeliveryState.FAILED,
+        delivered_fields={"Rating": None, "LeadStatus": None},
+    )
+
+    made = joined(lost, Rating=3, LeadStatus=60)
+
+    assert made.choices.rating is Rating.COLD
+    assert made.status.status is LeadStatus.LOST
+    assert made.confirmed == {"Rating": 3, "LeadStatus": 60}
 
 
 def test_where_nothing_was_ever_confirmed_ours_stays() -> None:

@@ -59,7 +59,7 @@ def lead_from_detail(detail: LeadDetail) -> InboundLead:
 def confirmed_choices(delivered_fields: Mapping[str, Any] | None) -> ConfirmedChoices:
     """Read the choices out of what EasyCars last confirmed.
 
-    An absent field was never sent, a null one was part of an update of unknown outcome.
+    An absent field was never sent, a null one was part of an update that was not confirmed.
     """
     if delivered_fields is None:
         return ConfirmedChoices(in_doubt=frozenset(_CHOICE_FIELDS))

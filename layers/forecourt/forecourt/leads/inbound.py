@@ -70,9 +70,10 @@ class HeldLead:
     """A lead as it stands here, locked, with what is known of EasyCars' side.
 
     ``delivered_fields`` is what EasyCars last confirmed, None where nothing is known; a null in it
-    is a field of an update of unknown outcome. ``base_status`` is the status number both sides
-    last knew. ``seen_stock_number`` is what EasyCars said at the last refresh, and
-    ``matched_vehicle_id`` the dealership's vehicle with the number it says now.
+    is a field of an update that was not confirmed. ``is_settled`` says that no request of ours can
+    be under way at EasyCars any more. ``base_status`` is the status number both sides last knew.
+    ``seen_stock_number`` is what EasyCars said at the last refresh, and ``matched_vehicle_id`` the
+    dealership's vehicle with the number it says now.
     """
 
     lead_id: int
@@ -82,6 +83,7 @@ class HeldLead:
     customer_no: str | None
     delivery_state: DeliveryState
     delivered_fields: Mapping[str, Any] | None
+    is_settled: bool
     base_status: int | None
     was_refreshed: bool
     seen_stock_number: str | None
@@ -115,13 +117,13 @@ def join(
 ) -> Joined:
     """Join EasyCars' word with ours.
 
-    `base` is ``held.delivered_fields`` in our words. Nothing is taken for a field an update of
-    unknown outcome is about: what EasyCars has now may not be what it will have.
+    `base` is ``held.delivered_fields`` in our words. Nothing is taken for a field a lost update
+    may still change: what EasyCars has now may not be what it will have.
     """
     choices = _join_choices(held.choices, inbound, base)
     vehicle_id = _join_vehicle(held, inbound.stock_number)
     customer_no = inbound.easycars_customer_no or held.customer_no
-    doubted = _doubted(held.delivered_fields)
+    doubted = _doubted(held)
     told = None if _STATUS_FIELD in doubted else inbound.easycars_status
     status = compare_status(held.status, held.base_status, told, strategy)
     edited = (choices, vehicle_id, status.status) != (held.choices, held.vehicle_id, held.status)
@@ -180,5 +182,8 @@ def _join_vehicle(held: HeldLead, stock_number: str | None) -> int | None:
     return held.vehicle_id
 
 
-def _doubted(delivered_fields: Mapping[str, Any] | None) -> frozenset[str]:
-    return frozenset(name for name, value in (delivered_fields or {}).items() if value is None)
+def _doubted(held: HeldLead) -> frozenset[str]:
+    """Name the fields EasyCars may still be about to change for us."""
+    if held.is_settled or held.delivered_fields is None:
+        return frozenset()
+    return frozenset(name for name, value in held.delivered_fields.items() if value is None)

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from forecourt.errors import SkippableError
 from forecourt.leads.inbound import Choices, HeldLead, InboundLead, Joined
 from forecourt.leads.lead import FinanceStatus, LeadStatus, Rating, VehicleInterest
-from forecourt.leads.outcome import DeliveryState
+from forecourt.leads.outcome import PROBE_AFTER_SECONDS, DeliveryState
 from forecourt.leads.refresh import DueLead, DueLeads
 from forecourt.leads.status import NEW, StatusVerdict
 from forecourt.security.credentials import Environment
@@ -57,6 +57,9 @@ LIMIT %(limit)s
 _LOCK = """
 SELECT l.status, l.vehicle_interest_type, l.finance_status, l.rating, l.vehicle_id,
        l.easycars_customer_no, d.state, d.delivered_fields,
+       d.state = 'delivered'
+           OR coalesce(d.claimed_at, '-infinity') < now() - make_interval(secs => %(late)s)
+           AS is_settled,
        coalesce(
            (SELECT c.remote_status FROM lead_status_conflicts c
             WHERE c.lead_id = l.id AND c.is_resolved AND c.resolved_by IS NOT NULL
@@ -229,6 +232,7 @@ def _lock(connection: Connection, due: DueLead, inbound: InboundLead) -> HeldLea
             "lead_id": due.lead_id,
             "claimed_at": due.claimed_at,
             "stock_number": inbound.stock_number,
+            "late": PROBE_AFTER_SECONDS,
             "new": NEW,
         },
     ).fetchone()
@@ -246,6 +250,7 @@ def _lock(connection: Connection, due: DueLead, inbound: InboundLead) -> HeldLea
         customer_no=row["easycars_customer_no"],
         delivery_state=DeliveryState(row["state"]),
         delivered_fields=row["delivered_fields"],
+        is_settled=row["is_settled"],
         base_status=row["base_status"],
         was_refreshed=row["was_refreshed"],
         seen_stock_number=row["seen_stock_number"],
