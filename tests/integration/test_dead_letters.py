@@ -353,6 +353,8 @@ def test_the_sweeper_copies_on_its_hourly_event_and_needs_no_database(
 ) -> None:
     topic = boto3.client("sns").create_topic(Name="events")["TopicArn"]
     nowhere = {"DATABASE_HOST": "nowhere.invalid", "DATABASE_NAME": "forecourt"}
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Forecourt")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "delivery_sweeper")
     for name, value in {**account.environment, **nowhere, "LEAD_EVENTS_TOPIC_ARN": topic}.items():
         monkeypatch.setenv(name, value)
     bury(account)
