@@ -18,6 +18,7 @@ EASYCARS = "/api/admin/easycars"
 TABLES = (
     "dealership_easycars_credentials", "dealership_settings", "system_settings", "lead",
     "lead_delivery", "easycars_sync_logs", "sync_job", "audit_log", "dealership",
+    "lead_status_conflicts",
 )  # fmt: skip
 
 
@@ -57,12 +58,18 @@ def world(admin: AdminClient, dealership: int, database: Database) -> World:
         " VALUES (%s, 'Stock', 'Inbound', 'Failed', %s, 'planted-error', %s) RETURNING id",
         (dealership, job_id, Jsonb({"failed": "planted-detail"})),
     ).fetchone() or (0,)
+    (conflict_id,) = connection.execute(
+        "INSERT INTO lead_status_conflicts (dealership_id, lead_id, local_status, remote_status,"
+        " easycars_lead_number) VALUES (%s, %s, 'won', 60, 'planted-number') RETURNING id",
+        (dealership, row[0]),
+    ).fetchone() or (0,)
     connection.execute(
         "INSERT INTO vehicle (dealership_id, make, model, year, price, mileage, condition, status,"
         " title) VALUES (%s, 'planted-make', 'x', 2020, 1, 1, 'used', 'active', 'x')",
         (dealership,),
     )
     ids = {
+        "conflict": conflict_id,
         "credential": saved["id"],
         "delivery": delivery_id,
         "job": job_id,
@@ -78,6 +85,7 @@ READS = [
     f"{EASYCARS}/sync/logs",
     f"{EASYCARS}/sync/logs/{{log}}",
     f"{EASYCARS}/sync/jobs/{{job}}",
+    f"{EASYCARS}/lead-sync-conflicts",
     "/api/admin/leads",
     "/api/admin/leads/{lead}",
     "/api/admin/deliveries",
@@ -93,6 +101,10 @@ WRITES = [
     ("DELETE", f"{EASYCARS}/credentials/{{credential}}", None),
     ("POST", f"{EASYCARS}/sync/stock", None),
     ("POST", "/api/admin/deliveries/{delivery}/retry", None),
+    ("POST", "/api/admin/deliveries/{delivery}/resend", None),
+    ("POST", "/api/admin/deliveries/{delivery}/resolve", {"number": "000001"}),
+    ("POST", f"{EASYCARS}/lead-sync-conflicts/{{conflict}}/resolve", {"resolution": "local"}),
+    ("PATCH", "/api/admin/leads/{lead}", {"status": "won"}),
     ("PUT", "/api/admin/settings", {"autoSyncEnabled": False}),
 ]
 

@@ -59,7 +59,7 @@ RETURNING d.id, l.external_id, d.dealership_id,
 _SUPERSEDE = """
 WITH closed AS (
     UPDATE lead_status_conflicts
-    SET is_resolved = true, resolved_at = now(), resolved_by = %(actor)s,
+    SET is_resolved = true, resolved_at = now(), resolved_by = left(%(actor)s, 255),
         resolution = 'superseded'
     WHERE lead_id = %(lead_id)s AND NOT is_resolved
     RETURNING lead_id, remote_status

@@ -45,7 +45,7 @@ WITH forgotten AS (
     WHERE d.id = %(delivery_id)s AND l.id = d.lead_id AND l.easycars_lead_number IS NOT NULL
 ), closed AS (
     UPDATE lead_status_conflicts c
-    SET is_resolved = true, resolved_at = now(), resolved_by = %(actor)s,
+    SET is_resolved = true, resolved_at = now(), resolved_by = left(%(actor)s, 255),
         resolution = 'superseded'
     FROM lead_delivery d
     WHERE d.id = %(delivery_id)s AND c.lead_id = d.lead_id AND NOT c.is_resolved
