@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 
 from forecourt.easycars.client import EasyCarsClient
+from forecourt.easycars.lead_mapping import create_lead_fields
+from forecourt.easycars.lead_messages import CreateLeadRequest
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.easycars.write_window import WindowedTransport
@@ -19,9 +21,11 @@ from forecourt.leads.probing import FoundLead, Prober
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.steps import OnStep, unwatched
 from forecourt.security.credentials import EasyCarsCredentials, Environment
+from forecourt.security.envelope import CredentialSecrets
 from forecourt.storage.probes import PostgresProbes
-from local.easycars_simulator import Account, EasyCarsSimulator
+from local.easycars_simulator import Account, EasyCarsSimulator, Rules
 from tests.support.clock import let_pass
+from tests.support.easycars import LEAD
 from tests.support.lead_delivery import (
     ACTOR,
     Scene,
@@ -80,7 +84,8 @@ class WatchedProbe(EasyCarsLeadProbe):
 class LostLeads:
     """Dealerships at the simulator, and a delivery with its prober.
 
-    ``scene`` looks at the ledger, ``reads`` at what the last look asked for. Both clocks move with :meth:`let_pass`.
+    ``scene`` looks at the ledger, ``reads`` at what the last look asked for. Both clocks move
+    with :meth:`let_pass`.
     """
 
     def __init__(self, url: str, simulator: EasyCarsSimulator) -> None:
@@ -132,11 +137,7 @@ class LostLeads:
         )
         secrets = secrets_of(account)
         if client is not None:
-            secrets = replace(
-                secrets,
-                client_id=SecretStr(client),
-                client_secret=SecretStr(f"planted-client-secret-{client}"),
-            )
+            secrets = _with_client(secrets, client)
         self.scene.credentials.save(dealership, secrets, Environment.TEST, None, actor=ACTOR)
 
     def post(self, dealership: int, *leads: str, **fields: Any) -> list[str]:
@@ -147,12 +148,37 @@ class LostLeads:
         return ids
 
     def lose(self, dealership: int, *, acted: bool, lead: str | None = None, **fields: Any) -> str:
-        """Deliver a lead whose answer is lost."""
+        """Deliver a lead whose answer is lost, without stopping deliveries by that."""
+        credentials = self.scene.credentials.load(dealership)
+        assert credentials is not None
+        self.client.has_no_contact(credentials, email="token@mail.example")  # a token that is valid
         kind = "cut_after" if acted else "cut_before"
         self.simulator.add_fault(kind, operation="CreateLead")
         (lead,) = self.post(dealership, lead or str(uuid4()), **fields)
         assert self.state(lead) == "unconfirmed"
+        self.scene.execute("DELETE FROM circuit_breaker")
         return lead
+
+    def add_elsewhere(self, account: str = "EC700001", **customer: Any) -> str:
+        """Let another lead source create a lead; gives its number."""
+        other = account_of(account, "another-source")
+        if other not in self.simulator.accounts():
+            self.simulator.add_account(other)
+        secrets = _with_client(secrets_of(account), "another-source")
+        credentials = EasyCarsCredentials(
+            credential_id=0,
+            dealership_id=0,
+            environment=Environment.TEST,
+            client_id=secrets.client_id,
+            client_secret=secrets.client_secret,
+            account_number=secrets.account_number,
+            account_secret=secrets.account_secret,
+        )
+        lead = replace(LEAD, external_id=uuid4(), **customer)
+        fields = create_lead_fields(lead, today=lead.received_at.date())
+        receipt = self.client.create_lead(credentials, CreateLeadRequest.from_fields(fields))
+        assert receipt.lead_number is not None
+        return receipt.lead_number
 
     def deliver(self, *bodies: str) -> None:
         messages = [queued(body, f"m{index}") for index, body in enumerate(bodies)]
@@ -249,10 +275,18 @@ class LostLeads:
         return {"email": f"c{mine}@mail.example", "phone": f"04{mine:08d}", **fields}
 
 
+def _with_client(secrets: CredentialSecrets, client: str) -> CredentialSecrets:
+    return replace(
+        secrets,
+        client_id=SecretStr(client),
+        client_secret=SecretStr(f"planted-client-secret-{client}"),
+    )
+
+
 @contextmanager
-def lost_leads(url: str) -> Iterator[LostLeads]:
+def lost_leads(url: str, rules: Rules | None = None) -> Iterator[LostLeads]:
     """Lend a vendor with no account yet, and what delivers to it."""
-    with EasyCarsSimulator(accounts=[]) as simulator:
+    with EasyCarsSimulator(accounts=[], rules=rules) as simulator:
         world = LostLeads(url, simulator)
         yield world
         assert [each.as_json() for each in simulator.invalid_requests()] == []
