@@ -13,7 +13,7 @@ import httpx
 from rich.rule import Rule
 
 from local.commands.output import console, print_table, text
-from local.commands.sync import run_sync, vehicle_counts
+from local.commands.sync import record_counts, run_sync
 from local.commands.target import StackTarget
 from local.failures import StackError
 from local.stack_options import StackOptions
@@ -261,7 +261,7 @@ def _play_night(
             (
                 text(found["name"]),
                 text(found["status"]),
-                text(vehicle_counts(found)),
+                text(record_counts(found)),
                 text(found["error"]),
             )
             for found in job["dealerships"]

@@ -24,17 +24,21 @@ from local.commands.output import (
 from local.commands.target import StackTarget
 from local.failures import StackError
 
-app = typer.Typer(no_args_is_help=True, help="Run a sync now instead of waiting for the night.")
+app = typer.Typer(no_args_is_help=True, help="Run a sync now instead of waiting for its schedule.")
 
 _POLL_SECONDS = 0.4
+_RECORDS = {"stock": "vehicles", "lead": "leads"}
+
+
+DealershipOption = Annotated[
+    list[int] | None,
+    typer.Option(help="Only this dealership; repeatable. Left out: every eligible one."),
+]
 
 
 @app.command()
 def stock(
-    dealership: Annotated[
-        list[int] | None,
-        typer.Option(help="Only this dealership; repeatable. Left out: every eligible one."),
-    ] = None,
+    dealership: DealershipOption = None,
     data: DataOption = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -43,12 +47,29 @@ def stock(
 
     Exit code 1 when any dealership failed; the others are done all the same.
     """
-    target = StackTarget.find(data, stack)
-    job = run_sync(target, "stock", dealership or [], quiet=as_json)
+    _run(StackTarget.find(data, stack), "stock", dealership or [], as_json=as_json)
+
+
+@app.command()
+def leads(
+    dealership: DealershipOption = None,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask EasyCars how dealerships' open leads stand.
+
+    Exit code 1 when any dealership failed; the others are done all the same.
+    """
+    _run(StackTarget.find(data, stack), "lead", dealership or [], as_json=as_json)
+
+
+def _run(target: StackTarget, sync_type: str, dealerships: list[int], *, as_json: bool) -> None:
+    job = run_sync(target, sync_type, dealerships, quiet=as_json)
     if as_json:
         print_json(_summary(job))
     else:
-        _print_job(job)
+        _print_job(job, _RECORDS[sync_type])
     if job["failed"]:
         raise typer.Exit(1)
 
@@ -145,8 +166,8 @@ def _summary(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def vehicle_counts(dealership: dict[str, Any]) -> str:
-    """Say what a run did to a dealership's vehicles, e.g. "3 created, 412 unchanged"."""
+def record_counts(dealership: dict[str, Any]) -> str:
+    """Say what a run did to a dealership's records, e.g. "3 created, 412 unchanged"."""
     counts = ("created", "updated", "unchanged", "failed")
     said = ", ".join(f"{dealership[count]} {count}" for count in counts if dealership.get(count))
     nothing_new = said and not any(
@@ -155,16 +176,16 @@ def vehicle_counts(dealership: dict[str, Any]) -> str:
     return f"nothing new: {said}" if nothing_new else said
 
 
-def _print_job(job: dict[str, Any]) -> None:
+def _print_job(job: dict[str, Any], records: str) -> None:
     print_table(
         f"Job {job['jobId']}",
-        ["id", "dealership", "result", "vehicles", "reason"],
+        ["id", "dealership", "result", records, "reason"],
         (
             (
                 str(found["dealershipId"]),
                 text(found["name"]),
                 text(found["status"]),
-                text(vehicle_counts(found)),
+                text(record_counts(found)),
                 text(found.get("error")),
             )
             for found in job["dealerships"]

@@ -85,7 +85,23 @@ def test_eligible_is_auto_sync_on_and_active_credentials(
     set_auto_sync(bench, switched_on, enabled=True)
     set_auto_sync(bench, switched_off, enabled=False)
     set_auto_sync(bench, without, enabled=True)
-    assert plans.eligible_dealerships() == [by_default, switched_on]
+    assert plans.eligible_dealerships("stock") == [by_default, switched_on]
+    assert plans.eligible_dealerships("lead") == [by_default, switched_on]
+
+
+def test_a_dealership_on_hold_is_left_out_of_lead_runs_only(
+    bench: StockBench, plans: PostgresPlanStore
+) -> None:
+    held, free = bench.add_dealership("a"), bench.add_dealership("b")
+    add_credentials(bench, held)
+    add_credentials(bench, free)
+    bench.execute(
+        "UPDATE dealership_easycars_credentials SET hold_reason = 'refused', hold_until = now()"
+        " WHERE dealership_id = %s",
+        held,
+    )
+    assert plans.eligible_dealerships("stock") == [held, free]
+    assert plans.eligible_dealerships("lead") == [free]
 
 
 def test_the_switches_are_the_system_settings(bench: StockBench, plans: PostgresPlanStore) -> None:

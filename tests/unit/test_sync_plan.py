@@ -23,11 +23,13 @@ class MemoryStore:
     settings: dict[str, str] = field(default_factory=dict)
     eligible: list[int] = field(default_factory=lambda: [3, 5])
     jobs: dict[UUID, SyncJob] = field(default_factory=dict)
+    asked_for: list[str] = field(default_factory=list)
 
     def switches(self) -> Mapping[str, str]:
         return self.settings
 
-    def eligible_dealerships(self) -> list[int]:
+    def eligible_dealerships(self, sync_type: str) -> list[int]:
+        self.asked_for.append(sync_type)
         return self.eligible
 
     def start_job(self, job: SyncJob) -> bool:
@@ -88,6 +90,13 @@ def test_a_scheduled_run_plans_whoever_is_eligible(desk: Desk) -> None:
         "plan": {"bucket": "runs", "key": f"runs/{run.job.job_id}/plan.json"},
     }
     assert desk.store.jobs[run.job.job_id] == run.job
+
+
+@pytest.mark.parametrize("sync_type", ["stock", "lead"])
+def test_who_is_eligible_is_asked_for_the_kind_of_run(desk: Desk, sync_type: str) -> None:
+    run = desk.plan(syncType=sync_type)
+    assert desk.store.asked_for == [sync_type]
+    assert run.to_payload()["syncType"] == run.job.sync_type == sync_type
 
 
 def test_named_dealerships_are_all_planned_once_also_when_not_eligible(desk: Desk) -> None:

@@ -287,6 +287,10 @@ def test_logs_are_filtered_and_details_have_payloads(
     assert admin("GET", f"{route}/{foreign}", claims=staff(dealership)).status == 404
     assert admin("GET", f"{route}/x").status == 404
     assert admin("GET", route).body["pagination"]["totalRecords"] == 3
+    refresh = add_log(database, dealership, sync_type="Lead")
+    runs = admin("GET", route, syncType="lead", direction="inbound").body["logs"]
+    assert [log["id"] for log in runs] == [refresh]
+    assert admin("GET", route, direction="sideways").bad_fields == {"direction"}
 
 
 def test_the_status_shows_the_last_run_of_each_kind(
@@ -303,6 +307,14 @@ def test_the_status_shows_the_last_run_of_each_kind(
     assert status["lastStockSync"]["id"] == running
     assert status["lastLeadSync"]["id"] == lead
     assert len(status["recentLogs"]) == 3
+
+    refresh = add_log(database, dealership, sync_type="Lead")
+    for _ in range(11):
+        add_log(database, dealership, sync_type="Lead", sync_direction="Outbound")
+    status = admin("GET", path, dealershipId=dealership).body
+    assert status["lastLeadSync"]["id"] == refresh
+    assert status["lastStockSync"]["id"] == running
+    assert status["isSyncing"] is True
     assert admin("GET", path).bad_fields == {"dealershipId"}
 
 
@@ -335,17 +347,25 @@ def test_a_job_is_shown_whole_to_administrators_and_in_part_to_others(
     assert admin("GET", "/api/admin/easycars/sync/jobs/x").status == 404
 
 
-def test_a_stock_run_needs_credentials_and_a_manager(
-    admin: AdminClient, dealership: int, account: AwsAccount
+@pytest.mark.parametrize(
+    ("path", "sync_type", "seconds"), [("stock", "stock", 60), ("leads", "lead", 30)]
+)
+def test_a_run_needs_credentials_and_a_manager(
+    admin: AdminClient,
+    dealership: int,
+    account: AwsAccount,
+    path: str,
+    sync_type: str,
+    seconds: int,
 ) -> None:
-    path = "/api/admin/easycars/sync/stock"
+    path = f"/api/admin/easycars/sync/{path}"
     assert admin("POST", path, dealershipId=dealership).status == 400
     admin("POST", "/api/admin/easycars/credentials", CREDENTIALS, dealershipId=dealership)
 
     assert admin("POST", path, claims=staff(dealership)).status == 403
     started = admin("POST", path, claims=owner(dealership))
 
-    assert started.status == 202
+    assert (started.status, started.body["estimatedDurationSeconds"]) == (202, seconds)
     (execution,) = boto3.client("stepfunctions").list_executions(
         stateMachineArn=account.environment["STATE_MACHINE_ARN"]
     )["executions"]
@@ -354,7 +374,7 @@ def test_a_stock_run_needs_credentials_and_a_manager(
         executionArn=execution["executionArn"]
     )
     assert json.loads(described["input"]) == {
-        "syncType": "stock",
+        "syncType": sync_type,
         "trigger": "manual",
         "jobId": started.body["jobId"],
         "dealershipIds": [dealership],

@@ -54,6 +54,7 @@ class AdminApi:
             ("PUT", f"{easycars}/credentials/{{credentialId}}", credentials.change),
             ("DELETE", f"{easycars}/credentials/{{credentialId}}", credentials.delete),
             ("POST", f"{easycars}/sync/stock", sync.start_stock),
+            ("POST", f"{easycars}/sync/leads", sync.start_leads),
             ("GET", f"{easycars}/lead-sync-conflicts", conflicts.list),
             (
                 "POST",

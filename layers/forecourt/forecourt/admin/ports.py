@@ -177,7 +177,13 @@ class SyncReports(Protocol):
     """Sync logs, jobs and vehicles, read. ``scope`` is one dealership, None for all."""
 
     def logs(
-        self, scope: int | None, sync_type: str | None, status: str | None, page: Page
+        self,
+        scope: int | None,
+        sync_type: str | None,
+        status: str | None,
+        page: Page,
+        *,
+        direction: str | None = None,
     ) -> Rows:
         """Return log rows without payloads, newest first."""
         ...
@@ -187,7 +193,11 @@ class SyncReports(Protocol):
         ...
 
     def last_log(self, dealership_id: int, sync_type: str) -> Row | None:
-        """Return a dealership's newest log row of a kind."""
+        """Return the log row of a dealership's newest run of a kind."""
+        ...
+
+    def is_syncing(self, dealership_id: int) -> bool:
+        """Say whether a run of a dealership is under way."""
         ...
 
     def job(self, job_id: UUID, scope: int | None) -> tuple[Row, Sequence[Row]] | None:

@@ -16,7 +16,8 @@ from forecourt.problem import Problem
 _TYPES = ("Stock", "Lead")
 _STATUSES = ("Success", "Failed", "Warning", "InProgress")
 _VEHICLE_STATUSES = ("active", "sold", "pending", "draft")
-_STOCK_SECONDS = 60
+_DIRECTIONS = ("Inbound", "Outbound")
+_SECONDS = {"stock": 60, "lead": 30}
 _RECENT = Page(number=1, size=10)
 
 
@@ -37,13 +38,17 @@ class SyncRoutes:
         self._new_id = new_id
 
     def list_logs(self, request: AdminRequest) -> Reply:
-        """List log rows, newest first; filters ``syncType`` and ``status``."""
+        """List log rows, newest first; filters ``syncType``, ``direction`` and ``status``.
+
+        A push of a lead is a row of type Lead too, Outbound; runs are Inbound.
+        """
         page = request.page()
         rows, total = self._reports.logs(
             request.scope,
             request.choice("syncType", _TYPES),
             request.choice("status", _STATUSES),
             page,
+            direction=request.choice("direction", _DIRECTIONS),
         )
         return Reply(
             HTTPStatus.OK,
@@ -59,7 +64,10 @@ class SyncRoutes:
         return Reply(HTTPStatus.OK, to_document(row))
 
     def show_status(self, request: AdminRequest) -> Reply:
-        """Show whether a dealership is set up, and how its last runs went."""
+        """Show whether a dealership is set up, and how its last run of each kind went.
+
+        Of leads it is the last refresh or, before the first one, the last lead that was sent.
+        """
         dealership_id = request.dealership_id
         record = self._credentials.describe(dealership_id)
         rows, _ = self._reports.logs(dealership_id, None, None, _RECENT)
@@ -67,7 +75,7 @@ class SyncRoutes:
             HTTPStatus.OK,
             {
                 "isConfigured": record is not None and record.is_active,
-                "isSyncing": any(row["status"] == "InProgress" for row in rows),
+                "isSyncing": self._reports.is_syncing(dealership_id),
                 "lastStockSync": self._last(dealership_id, "Stock"),
                 "lastLeadSync": self._last(dealership_id, "Lead"),
                 "recentLogs": [to_document(row) for row in rows],
@@ -93,6 +101,23 @@ class SyncRoutes:
 
     def start_stock(self, request: AdminRequest) -> Reply:
         """Start a stock run of one dealership; its auto-sync switch does not matter."""
+        return self._start(request, "stock", "The stock run has started.")
+
+    def start_leads(self, request: AdminRequest) -> Reply:
+        """Start a refresh of one dealership's leads; its auto-sync switch does not matter."""
+        return self._start(request, "lead", "The refresh of the leads has started.")
+
+    def list_vehicles(self, request: AdminRequest) -> Reply:
+        """List vehicles by id, with where each comes from; filter ``status``."""
+        page = request.page()
+        status = request.choice("status", _VEHICLE_STATUSES)
+        rows, total = self._reports.vehicles(request.scope, status, page)
+        return Reply(
+            HTTPStatus.OK,
+            {"vehicles": [to_document(row) for row in rows], "pagination": page.describe(total)},
+        )
+
+    def _start(self, request: AdminRequest, sync_type: str, message: str) -> Reply:
         request.caller.require_manager()
         dealership_id = request.dealership_id
         record = self._credentials.describe(dealership_id)
@@ -103,24 +128,14 @@ class SyncRoutes:
                 "The dealership has no active EasyCars credentials; store them first.",
             )
         job_id = self._new_id()
-        self._starter.start(job_id, "stock", [dealership_id])
+        self._starter.start(job_id, sync_type, [dealership_id])
         return Reply(
             HTTPStatus.ACCEPTED,
             {
                 "jobId": job_id,
-                "message": "The stock run has started.",
-                "estimatedDurationSeconds": _STOCK_SECONDS,
+                "message": message,
+                "estimatedDurationSeconds": _SECONDS[sync_type],
             },
-        )
-
-    def list_vehicles(self, request: AdminRequest) -> Reply:
-        """List vehicles by id, with where each comes from; filter ``status``."""
-        page = request.page()
-        status = request.choice("status", _VEHICLE_STATUSES)
-        rows, total = self._reports.vehicles(request.scope, status, page)
-        return Reply(
-            HTTPStatus.OK,
-            {"vehicles": [to_document(row) for row in rows], "pagination": page.describe(total)},
         )
 
     def _last(self, dealership_id: int, sync_type: str) -> dict[str, Any] | None:

@@ -139,8 +139,12 @@ class PlanStore(Protocol):
         """Return the ``system_settings`` that are set, by key."""
         ...
 
-    def eligible_dealerships(self) -> list[int]:
-        """Return who has auto-sync on (no settings row means on) and active credentials."""
+    def eligible_dealerships(self, sync_type: SyncKind) -> list[int]:
+        """Return who has auto-sync on (no settings row means on) and active credentials.
+
+        For leads also: whose credentials the vendor does not refuse. Deliveries find out when it
+        takes them again; each hour's failure would only repeat what is known.
+        """
         ...
 
     def start_job(self, job: SyncJob) -> bool:
@@ -198,7 +202,7 @@ class SyncPlanner:
             return [], f"{ENABLED_KEY} is off"
         if wanted.dealership_ids is not None:
             return sorted(set(wanted.dealership_ids)), None
-        eligible = self._store.eligible_dealerships()
+        eligible = self._store.eligible_dealerships(wanted.sync_type)
         if not eligible:
             return [], "no dealership has auto-sync on and active credentials"
         return eligible, None

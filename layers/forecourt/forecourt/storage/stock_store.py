@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from forecourt.errors import SkippableError
-from forecourt.stock.plan import SyncJob
+from forecourt.images.ports import ImageRequest
+from forecourt.stock.plan import SyncJob, SyncKind
 from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
 from forecourt.stock.summary import DealershipEnd, JobSummary
-from forecourt.storage import sync_jobs, sync_logs, vehicles
+from forecourt.storage import sync_jobs, sync_logs, vehicle_images, vehicles
 from forecourt.storage.postgres import Database
 from forecourt.storage.settings import PostgresSettings
 
@@ -66,6 +67,14 @@ class PostgresStockStore:
         """Return what the dealership's last run that ended well proposed to remove."""
         return sync_logs.proposed_removals(self._database.connection(), run)
 
+    def due_images(self, run: SyncRun) -> Sequence[ImageRequest]:
+        """Return the vehicles whose pictures are due."""
+        due = vehicle_images.due_vehicles(self._database.connection(), run.dealership_id)
+        return [
+            ImageRequest(dealership_id=run.dealership_id, vehicle_id=vehicle, log_id=run.log_id)
+            for vehicle in due
+        ]
+
     def last_received(self, run: SyncRun) -> int:
         """Return how many items the dealership's last run that ended well received."""
         return sync_logs.last_received(self._database.connection(), run, SyncType.STOCK)
@@ -86,9 +95,9 @@ class PostgresPlanStore:
         system = PostgresSettings(self._database).system()
         return {key: value for key, value in system.items() if value is not None}
 
-    def eligible_dealerships(self) -> list[int]:
-        """Return who has auto-sync on and active credentials."""
-        return sync_jobs.eligible_dealerships(self._database.connection())
+    def eligible_dealerships(self, sync_type: SyncKind) -> list[int]:
+        """Return who has auto-sync on and active credentials; for leads, not on hold."""
+        return sync_jobs.eligible_dealerships(self._database.connection(), sync_type)
 
     def start_job(self, job: SyncJob) -> bool:
         """Write the job's row; False when another execution has this job already."""

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from forecourt.stock.plan import SyncJob
+from forecourt.stock.plan import SyncJob, SyncKind
 from forecourt.stock.summary import JobSummary
 from forecourt.storage.postgres import Connection
 
@@ -11,6 +11,7 @@ SELECT c.dealership_id
 FROM dealership_easycars_credentials c
 LEFT JOIN dealership_settings s ON s.dealership_id = c.dealership_id
 WHERE c.is_active AND coalesce(s.easycar_auto_sync_enabled, true)
+  AND (%(sync_type)s <> 'lead' OR c.hold_reason IS NULL)
 ORDER BY c.dealership_id
 """
 
@@ -40,9 +41,12 @@ WHERE id = %(id)s
 """
 
 
-def eligible_dealerships(connection: Connection) -> list[int]:
-    """Return who has active credentials and auto-sync on; no settings row means on."""
-    return [row[0] for row in connection.execute(_ELIGIBLE)]
+def eligible_dealerships(connection: Connection, sync_type: SyncKind) -> list[int]:
+    """Return who has active credentials and auto-sync on; no settings row means on.
+
+    A dealership on hold has its stock synced, which then says why it fails, but no leads.
+    """
+    return [row[0] for row in connection.execute(_ELIGIBLE, {"sync_type": sync_type})]
 
 
 def start(connection: Connection, job: SyncJob) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.commands.sync import vehicle_counts
+from local.commands.sync import record_counts
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from local.commands.sync import vehicle_counts
     ],
 )  # fmt: skip
 def test_only_what_happened_is_said(counts: dict[str, int], said: str) -> None:
-    assert vehicle_counts(counts) == said
+    assert record_counts(counts) == said
