@@ -134,16 +134,20 @@ class Events:
 
 @dataclass
 class Counts:
-    """Keeps the metrics of each batch."""
+    """Keeps the metrics of each batch and the gauges of each sweep."""
 
     batches: list[Mapping[str, int]] = field(default_factory=list)
     milliseconds: list[Mapping[str, Sequence[int]]] = field(default_factory=list)
+    gauges: list[Mapping[str, float]] = field(default_factory=list)
 
     def batch_finished(
         self, counts: Mapping[str, int], milliseconds: Mapping[str, Sequence[int]]
     ) -> None:
         self.batches.append(counts)
         self.milliseconds.append(milliseconds)
+
+    def swept(self, gauges: Mapping[str, float]) -> None:
+        self.gauges.append(gauges)
 
 
 class WatchedVault:
