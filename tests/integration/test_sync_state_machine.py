@@ -26,10 +26,11 @@ STARTED_WITH = json.loads((ROOT / "events/sync_state_machine/schedule.json").rea
 
 
 class ToldFunctions:
-    """Stands for the three functions; ``errors`` names how often which dealership fails how."""
+    """Stands for the four functions; ``errors`` names how often which dealership fails how."""
 
-    def __init__(self, dealerships: list[int]) -> None:
+    def __init__(self, dealerships: list[int], sync_type: str = "stock") -> None:
         self.dealerships = dealerships
+        self.sync_type = sync_type
         self.errors: dict[int, list[str]] = {}
         self.calls: list[tuple[str, Any]] = []
         self.plan_key = f"runs/{JOB}/plan.json"
@@ -44,7 +45,7 @@ class ToldFunctions:
                 json.dumps(
                     {
                         "jobId": JOB,
-                        "syncType": "stock",
+                        "syncType": self.sync_type,
                         "trigger": "schedule",
                         "planned": len(self.dealerships),
                         "concurrency": 2,
@@ -52,7 +53,7 @@ class ToldFunctions:
                     }
                 )
             )
-        if function == "stock":
+        if function in {"stock", "leads"}:
             dealership = payload["dealershipId"]
             self._failed[dealership] += 1
             errors = self.errors.get(dealership, [])
@@ -125,6 +126,7 @@ def definition() -> str:
     for name, function in (
         ("SyncPlanner", "planner"),
         ("StockSync", "stock"),
+        ("LeadRefresh", "leads"),
         ("SyncSummary", "summary"),
     ):
         arn = f"arn:aws:lambda:{REGION}:123456789012:function:{function}"
@@ -213,3 +215,29 @@ def test_a_night_with_no_dealership_due_is_closed_without_a_map(server: HttpServ
     assert ended["status"] == "SUCCEEDED"
     assert counts == {}
     assert [called for called, _ in functions.calls] == ["planner", "summary"]
+
+
+def test_a_run_of_leads_calls_its_own_function_and_is_closed_as_one(server: HttpServer) -> None:
+    functions = ToldFunctions([1, 2], "lead")
+    functions.errors[1] = ["RetryableError"]
+
+    ended, counts = run(server, functions)
+
+    assert ended["status"] == "SUCCEEDED"
+    assert (counts["succeeded"], counts["failed"]) == (2, 0)
+    assert (functions.times("leads"), functions.times("stock")) == (3, 0)
+    refreshed = [payload for called, payload in functions.calls if called == "leads"]
+    assert {one["dealershipId"] for one in refreshed} == {1, 2}
+    assert all(one["jobId"] == JOB and one["syncType"] == "lead" for one in refreshed)
+    assert functions.calls[-1][1]["syncType"] == "lead"
+
+
+def test_a_dealership_whose_leads_fail_stops_no_other(server: HttpServer) -> None:
+    functions = ToldFunctions([1, 2, 3], "lead")
+    functions.errors[2] = ["PermanentError"]
+
+    ended, counts = run(server, functions)
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "SomeDealershipsFailed")
+    assert (counts["succeeded"], counts["failed"]) == (2, 1)
+    assert functions.times("leads") == 3
