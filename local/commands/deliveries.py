@@ -1,11 +1,14 @@
-"""``forecourt deliveries``: what became of each lead on its way to a CRM."""
+"""``forecourt deliveries``: what became of each lead on its way, and what people decide."""
 
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import typer
 
+from local.commands import delivery_story
 from local.commands.output import (
     DataOption,
     JsonOption,
@@ -18,10 +21,19 @@ from local.commands.output import (
     text,
 )
 from local.commands.target import StackTarget
+from local.failures import StackError
 
-app = typer.Typer(no_args_is_help=True, help="See and replay deliveries of leads.")
+app = typer.Typer(no_args_is_help=True, help="See deliveries of leads, and decide about them.")
 
 State = Literal["pending", "in_progress", "unconfirmed", "delivered", "failed"]
+DeliveryArgument = Annotated[
+    int, typer.Argument(metavar="ID", min=1, help="The delivery's id, as `deliveries list` shows.")
+]
+
+_DOUBLED = (
+    "Delivery {} was sent before and nobody knows whether EasyCars has it. If it has, sending it "
+    "again makes a second lead there, and the dealer's staff see both."
+)
 
 
 @app.command("list")
@@ -34,63 +46,123 @@ def list_(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List deliveries, newest first.
+    """List deliveries, last changed first.
 
-    `failed` ones wait for a person (`deliveries retry ID`); `unconfirmed` ones may have reached
-    the CRM without an answer, and are never sent again blindly.
+    `pending` ones are tried by themselves, `unconfirmed` ones may have reached the CRM without an
+    answer and are searched there, `failed` ones wait for a person.
     """
     query = {"state": state, "dealershipId": dealership, "limit": limit}
     found = StackTarget.find(data, stack).admin("GET", "/api/admin/deliveries", query=query)
     if as_json:
         print_json(found)
-        return
-    print_table(
-        "Deliveries",
-        ["id", "dealer", "target", "state", "number", "tries", "next try", "reason"],
-        (
-            (
-                str(delivery["id"]),
-                text(delivery["dealershipId"]),
-                text(delivery["target"]),
-                text(delivery["state"]),
-                text(delivery.get("remoteId")),
-                str(delivery["attempts"]),
-                _next_try(delivery),
-                text(delivery.get("lastErrorCode")),
-            )
-            for delivery in found["deliveries"]
-        ),
-        empty=f"No delivery is {state}." if state else "No delivery yet: no lead has arrived.",
-    )
-    if found["deliveries"]:
-        console.print("The reason in full, and every try: forecourt deliveries show ID")
+    else:
+        print_deliveries(found["deliveries"], state, now=datetime.now(UTC))
 
 
 @app.command()
 def show(
-    delivery: Annotated[int, typer.Argument(metavar="ID", help="The delivery's id.")],
+    delivery: DeliveryArgument,
     data: DataOption = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one delivery and every try it had."""
+    """Show one delivery: what happened, what happens next, what to type, and every try it had."""
     found = StackTarget.find(data, stack).admin("GET", f"/api/admin/deliveries/{delivery}")
     if as_json:
         print_json(found)
-        return
+    else:
+        print_delivery(found, now=datetime.now(UTC))
+
+
+@app.command()
+def retry(
+    delivery: DeliveryArgument,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a failed delivery again now, after its cause is mended."""
+    _act(delivery, "retry", None, data, stack, as_json=as_json)
+
+
+@app.command()
+def resolve(
+    delivery: DeliveryArgument,
+    number: Annotated[
+        str, typer.Option(help="The lead's number as EasyCars writes it, with its zeros.")
+    ],
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which number in EasyCars a lead has of which nobody knew whether it arrived.
+
+    EasyCars is asked first: a number it does not show, or shows as another lead, is refused.
+    """
+    _act(delivery, "resolve", {"number": number}, data, stack, as_json=as_json)
+
+
+@app.command()
+def resend(
+    delivery: DeliveryArgument,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it without asking: you have looked in EasyCars.")
+    ] = False,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a lead again of which nobody knows whether it arrived, or to the new account.
+
+    If EasyCars has it after all, it is there twice. Look first: `deliveries show ID` says what for.
+    """
+    if not yes:
+        _confirm_resend(delivery, is_for_a_person=sys.stdin.isatty() and not as_json)
+    _act(delivery, "resend", None, data, stack, as_json=as_json)
+
+
+def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now: datetime) -> None:
+    """Print a list as the admin API gave it."""
+    print_table(
+        "Deliveries",
+        ["id", "dealership", "state", "age", "number", "tries", "next", "reason"],
+        (
+            (
+                str(delivery["id"]),
+                text(f"{delivery['dealershipId']} {delivery['dealershipName']}"),
+                text(delivery["state"]),
+                delivery_story.age(delivery, now),
+                text(delivery.get("remoteId")),
+                str(delivery["attempts"]),
+                delivery_story.next_step(delivery, now),
+                text(delivery.get("lastErrorCode")),
+            )
+            for delivery in deliveries
+        ),
+        empty=f"No delivery is {state}." if state else "No delivery yet: no lead has arrived.",
+    )
+    if deliveries:
+        console.print("What happened, what is next, what to do: forecourt deliveries show ID")
+
+
+def print_delivery(delivery: dict[str, Any], *, now: datetime) -> None:
+    """Print one delivery as the admin API gave it."""
     print_fields(
         {
-            "delivery": found["id"],
-            "lead": found["leadId"],
-            "dealership": found["dealershipId"],
-            "target": found["target"],
-            "state": found["state"],
-            "number there": found.get("remoteId"),
-            "next try": _next_try(found),
-            "code": found.get("lastErrorCode"),
-            "reason": found.get("lastError"),
+            "delivery": delivery["id"],
+            "lead": f"{delivery['leadId']} (arrived {delivery_story.age(delivery, now)} ago)",
+            "dealership": f"{delivery['dealershipId']} {delivery['dealershipName']}",
+            "target": delivery["target"],
+            "state": delivery["state"],
+            "number there": delivery.get("remoteId"),
+            "version": f"{delivery.get('deliveredVersion') or 'none'} delivered, "
+            f"{delivery['wantedVersion']} wanted",
+            "happened": delivery_story.what_happened(delivery, now),
+            "next": delivery_story.what_next(delivery, now),
         }
     )
+    for line in delivery_story.commands(delivery):
+        console.print(f"  {text(line)}", highlight=False, soft_wrap=True)
     print_table(
         "Tries",
         ["no.", "started", "what", "outcome", "code", "ms", "detail"],
@@ -99,33 +171,45 @@ def show(
                 str(attempt["attemptNo"]),
                 local_time(attempt["startedAt"]),
                 text(attempt["operation"]),
-                text(attempt["outcome"]),
+                text(attempt["outcome"] or "under way"),
                 text(attempt.get("code")),
                 text(attempt.get("latencyMs")),
                 text(attempt.get("detail")),
             )
-            for attempt in found.get("attemptHistory", [])
+            for attempt in delivery.get("attemptHistory", [])
         ),
         empty="It has not been tried yet.",
     )
 
 
-@app.command()
-def retry(
-    delivery: Annotated[int, typer.Argument(metavar="ID", help="The delivery's id.")],
-    data: DataOption = None,
-    stack: StackOption = None,
-    as_json: JsonOption = False,
+def _act(
+    delivery: int,
+    act: str,
+    body: dict[str, Any] | None,
+    data: DataOption,
+    stack: StackOption,
+    *,
+    as_json: bool,
 ) -> None:
-    """Try a failed delivery again now, after its cause is mended."""
-    found = StackTarget.find(data, stack).admin("POST", f"/api/admin/deliveries/{delivery}/retry")
+    path = f"/api/admin/deliveries/{delivery}/{act}"
+    found = StackTarget.find(data, stack).admin("POST", path, body=body)
     if as_json:
         print_json(found)
-    else:
-        console.print(f"Delivery {delivery} is due now. See: forecourt deliveries show {delivery}")
+        return
+    now = datetime.now(UTC)
+    console.print(
+        f"Delivery {delivery}: {text(delivery_story.what_happened(found, now))}\n"
+        f"Next: {text(delivery_story.what_next(found, now))}\n"
+        f"See: forecourt deliveries show {delivery}",
+        highlight=False,
+    )
 
 
-def _next_try(delivery: dict[str, Any]) -> str:
-    """Say when it is tried again; an unconfirmed one is not, until somebody has looked."""
-    unconfirmed = delivery["state"] == "unconfirmed"
-    return "by a person" if unconfirmed else local_time(delivery.get("nextAttemptAt"))
+def _confirm_resend(delivery: int, *, is_for_a_person: bool) -> None:
+    warning = _DOUBLED.format(delivery)
+    if not is_for_a_person:
+        raise StackError(warning, cure="Nothing was sent. Repeat with --yes to do it.", exit_code=2)
+    console.print(warning)
+    if not typer.confirm("Have you looked there, and send it again?"):
+        message = "Nothing was sent."
+        raise StackError(message)
