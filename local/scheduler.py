@@ -84,7 +84,8 @@ class Scheduler:
                     if moment > now:
                         upcoming = min(upcoming, moment)
                         break
-                    due.append(Firing(moment, schedule))
+                    if now - moment <= _longest_age(schedule):
+                        due.append(Firing(moment, schedule))
             except ScheduleExpressionError as error:
                 _log.warning("Schedule %s never fires: %s", schedule["Name"], error)
         self._looked = now
@@ -166,6 +167,15 @@ def target_input(schedule: dict[str, Any], moment: datetime, execution: str) -> 
     for name, value in attributes.items():
         fixed = fixed.replace(f"<aws.scheduler.{name}>", value)
     return str(fixed)
+
+
+def _longest_age(schedule: dict[str, Any]) -> timedelta:
+    """Say how late a firing may start; a laptop that slept all night owes no sweep per minute.
+
+    Source: EventBridge Scheduler API Reference, "RetryPolicy".
+    """
+    seconds = schedule["Target"].get("RetryPolicy", {}).get("MaximumEventAgeInSeconds", 86_400)
+    return timedelta(seconds=int(seconds))
 
 
 def _moments(schedule: dict[str, Any], *, after: datetime) -> Any:  # noqa: ANN401 - an iterator

@@ -4,6 +4,7 @@ from typing import Any
 
 from forecourt.leads.calls import VENDOR_SECONDS
 from forecourt.leads.ledger import LEASE_SECONDS
+from forecourt.leads.sweep import LONGEST_RUN_SECONDS, RESERVE_SECONDS
 from tests.support.sam_template import SamTemplate
 
 
@@ -92,3 +93,18 @@ def test_vendor_path_fits_function_fits_lease_fits_visibility(template: SamTempl
 
     assert VENDOR_SECONDS < function < LEASE_SECONDS < hidden
     assert (VENDOR_SECONDS, function, LEASE_SECONDS, hidden) == (100, 120, 150, 720)
+
+
+def test_a_sweep_ends_before_the_next_begins_and_has_time_for_a_silent_queue(
+    template: SamTemplate,
+) -> None:
+    function = template.functions["DeliverySweeperFunction"]
+    schedule = template.resources["DeliverySweepSchedule"]["Properties"]
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert LONGEST_RUN_SECONDS < 60
+    assert function["Timeout"] >= LONGEST_RUN_SECONDS + RESERVE_SECONDS
+    assert function["ReservedConcurrentExecutions"] <= 2
+    assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
+    assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] == 60
+    assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}

@@ -97,6 +97,24 @@ def test_what_was_due_while_the_machine_slept_fires_in_order_when_it_wakes() -> 
     ]
 
 
+def test_a_firing_older_than_its_schedule_allows_is_left_out() -> None:
+    every_minute = schedule(
+        ScheduleExpression="rate(1 minute)",
+        Target={
+            "Arn": "arn:aws:lambda:r:1:function:f",
+            "Input": "<aws.scheduler.scheduled-time>",
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 60},
+        },
+    )
+    cloud, clock = Cloud(every_minute), Clock()
+    scheduler = Scheduler(cloud, clock=clock)
+    clock.move(hours=8, seconds=10)
+
+    scheduler.fire_due()
+
+    assert len(cloud.started) == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [
