@@ -1,6 +1,7 @@
 """What the deliveries commands say of a delivery, and when they refuse before asking anybody."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,9 +49,12 @@ def delivery(state: str, **values: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def in_sydney(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Australia/Sydney")
-    monkeypatch.setenv("COLUMNS", "200")
+def in_sydney() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TZ", "Australia/Sydney")
+        environment.setenv("COLUMNS", "200")
+        time.tzset()
+        yield
     time.tzset()
 
 
