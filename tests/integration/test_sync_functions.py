@@ -1,4 +1,4 @@
-"""The three functions on their events, with moto for AWS and a real database."""
+"""The four functions on their events, with moto for AWS and a real database."""
 
 import json
 from collections.abc import Iterator
@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from forecourt.admin.audit import Actor
 from forecourt.aws.kms import KmsDataKeys
+from forecourt.easycars.client import EasyCarsClient
+from forecourt.easycars.lead_messages import CreateLeadRequest
 from forecourt.errors import PermanentError, RetryableError
 from forecourt.security.credentials import Environment
 from forecourt.security.envelope import CredentialSecrets
@@ -21,8 +23,9 @@ from forecourt.storage.postgres import Database
 from local.easycars_simulator import EasyCarsSimulator
 from local.easycars_simulator.accounts import Account, default_accounts
 from tests.support.aws_account import BUCKET, REGION, AwsAccount, aws_account
-from tests.support.handlers import new_sandbox, read_event
+from tests.support.handlers import ROOT, new_sandbox, read_event
 from tests.support.stock import StockBench
+from tests.support.vendor_caller import SMALL_LEAD
 
 
 class Context:
@@ -76,12 +79,13 @@ def account(
 
 @pytest.fixture
 def sandboxes(account: AwsAccount) -> Iterator[dict[str, ModuleType]]:
-    names = ("sync_planner", "stock_sync", "sync_summary")
+    names = ("sync_planner", "stock_sync", "lead_refresh", "sync_summary")
     modules = {name: new_sandbox(name) for name in names}
     yield modules
     for held in (
         modules["sync_planner"].database(),
         *modules["stock_sync"].connections(),
+        *modules["lead_refresh"].connections(),
         modules["sync_summary"].database(),
     ):
         held.close()
@@ -258,3 +262,88 @@ def test_a_malformed_item_event_is_permanent(sandboxes: dict[str, ModuleType]) -
     with pytest.raises(PermanentError) as caught:
         sandboxes["stock_sync"].handler({"jobId": "today"}, Context())
     assert caught.value.code == "UNEXPECTED"
+
+
+def add_delivered_lead(
+    bench: StockBench, account: AwsAccount, vendor: EasyCarsSimulator, dealership: int
+) -> str:
+    """Create a lead at the vendor and here, as a delivery leaves the two."""
+    credentials = CredentialVault(bench.database, KmsDataKeys(account.key_arn)).load(dealership)
+    assert credentials is not None
+    with EasyCarsClient({Environment.TEST: vendor.url}) as client:
+        receipt = client.create_lead(credentials, CreateLeadRequest.from_fields(SMALL_LEAD))
+    [lead] = bench.execute(
+        "INSERT INTO lead (dealership_id, name, email, phone, message, easycars_lead_number,"
+        " last_known_easycars_status) VALUES (%s, 'Ann Lee', 'ann@example.com', '', '', %s, 10)"
+        " RETURNING id",
+        dealership,
+        receipt.lead_number,
+    )
+    bench.execute(
+        "INSERT INTO lead_delivery (lead_id, dealership_id, target, state, remote_scope,"
+        " delivered_version, delivered_fields) VALUES (%s, %s, 'EasyCars', 'delivered', %s, 1,"
+        " '{\"VehicleInterest\": 1}')",
+        lead["id"],
+        dealership,
+        credentials.account_scope,
+    )
+    assert receipt.lead_number is not None
+    return receipt.lead_number
+
+
+def test_a_run_of_leads_is_planned_done_and_closed(
+    sandboxes: dict[str, ModuleType],
+    account: AwsAccount,
+    bench: StockBench,
+    vendor: EasyCarsSimulator,
+) -> None:
+    dealer = vendor.accounts()[0]
+    healthy = enrol(bench, account, dealer)
+    locked_out = enrol(bench, account, vendor.accounts()[1])
+    number = add_delivered_lead(bench, account, vendor, healthy)
+    add_delivered_lead(bench, account, vendor, locked_out)
+    vendor.edit_lead(dealer.account_number, number, fields={"Rating": 3})
+    vendor.add_fault("code", operation="GetLeadDetail", account="EC104002", code=1, times=None)
+    started_with = json.loads(
+        (ROOT / "events/sync_state_machine/hourly_leads.json").read_text("utf-8")
+    )
+    event = read_event("sync_planner", "scheduled") | {"input": started_with}
+    planned = sandboxes["sync_planner"].handler(event, Context())
+
+    template = read_event("lead_refresh", "dealership")
+    ended: dict[int, Any] = {}
+    for one in plan_of(planned):
+        item = template | {"jobId": planned["jobId"], **one}
+        try:
+            ended[one["dealershipId"]] = sandboxes["lead_refresh"].handler(item, Context())
+        except PermanentError as error:
+            ended[one["dealershipId"]] = error.code
+    summary = sandboxes["sync_summary"].handler(
+        {key: planned[key] for key in ("jobId", "syncType", "plan")}, Context()
+    )
+
+    assert ended[locked_out] == "AUTHENTICATION_FAILED"
+    assert ended[healthy] == {
+        "dealershipId": healthy, "status": "Success", "received": 1, "created": 0,
+        "updated": 1, "unchanged": 0, "failed": 0, "removed": 0,
+    }  # fmt: skip
+    assert summary == {"jobId": planned["jobId"], "planned": 2, "succeeded": 1, "failed": 1}
+    assert [lead["rating"] for lead in bench.execute("SELECT rating FROM lead ORDER BY id")] == [
+        "Hot", None,
+    ]  # fmt: skip
+    assert {log["sync_type"] for log in bench.logs(healthy)} == {"Lead"}
+    [job] = bench.execute("SELECT sync_type, status FROM sync_job")
+    assert (job["sync_type"], job["status"]) == ("lead", "Failed")
+    [alert] = inbox()
+    assert "Lead sync failed for 1 of 2 dealerships" in alert["Subject"]
+
+
+def test_an_unknown_dealership_has_no_leads_to_refresh(
+    sandboxes: dict[str, ModuleType],
+) -> None:
+    with pytest.raises(PermanentError) as caught:
+        sandboxes["lead_refresh"].handler(
+            read_event("lead_refresh", "unknown_dealership"), Context()
+        )
+    assert type(caught.value) is PermanentError
+    assert caught.value.code == "UNKNOWN_DEALERSHIP"
