@@ -31,8 +31,8 @@ DeliveryArgument = Annotated[
 ]
 
 _DOUBLED = (
-    "Delivery {} was sent before and nobody knows whether EasyCars has it. If it has, sending it "
-    "again makes a second lead there, and the dealer's staff see both."
+    "If EasyCars has the lead of delivery {} after all, sending it again makes a second one there "
+    "for the dealer's staff to find."
 )
 
 

@@ -72,11 +72,11 @@ def what_happened(delivery: Delivery, now: datetime) -> str:
         case "unconfirmed":
             said = f"It was sent to {target} {claimed}, and nobody knows whether it arrived."
         case "failed":
-            said = f"It failed for good after {_tries(delivery)}."
+            said = f"It was given up{_tries(delivery)}."
         case _ if number:
             said = f"{target} has the lead{number}; a change of it is still to go."
         case _:
-            said = f"It has not reached {target} yet, after {_tries(delivery)}."
+            said = f"It has not reached {target} yet{_tries(delivery)}."
     return f"{said}{_cause(delivery)}"
 
 
@@ -151,7 +151,7 @@ def _cause(delivery: Delivery) -> str:
 
 def _tries(delivery: Delivery) -> str:
     count = delivery["attempts"]
-    return {0: "no try", 1: "one try"}.get(count, f"{count} tries")
+    return {0: ", untried", 1: " after one try"}.get(count, f" after {count} tries")
 
 
 def _when_due(due: str | None, now: datetime) -> str:

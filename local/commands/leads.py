@@ -122,7 +122,7 @@ def print_leads(found: dict[str, Any]) -> None:
             )
             for lead in found["leads"]
         ),
-        empty="No such lead.",
+        empty="No lead.",
     )
 
 

@@ -116,12 +116,12 @@ def test_the_list_says_what_is_next(shown: dict[str, Any], step: str) -> None:
         ),
         (
             delivery("pending", nextAttemptAt=at(240), lastErrorCode="HTTP_503", attempts=3),
-            "has not reached EasyCars yet, after 3 tries. HTTP_503.",
+            "has not reached EasyCars yet after 3 tries. HTTP_503.",
             "tried by itself 2026-11-21 09:19:00 AEDT (in 4 min). Nobody is needed.",
         ),
         (
             delivery("pending", nextAttemptAt=at(-4), attempts=0),
-            "after no try.",
+            "has not reached EasyCars yet, untried.",
             "tried by itself now, within a minute",
         ),
         (
@@ -141,12 +141,12 @@ def test_the_list_says_what_is_next(shown: dict[str, Any], step: str) -> None:
         ),
         (
             delivery("failed", lastErrorCode="INVALID_EMAIL", lastError="No e-mail."),
-            "failed for good after one try. INVALID_EMAIL: No e-mail.",
+            "given up after one try. INVALID_EMAIL: No e-mail.",
             "A correction of the lead sends it",
         ),
         (
             delivery("failed", lastErrorCode="NO_CONNECTION", attempts=0),
-            "failed for good after no try. NO_CONNECTION.",
+            "given up, untried. NO_CONNECTION.",
             "once active credentials are saved",
         ),
         (
@@ -244,7 +244,7 @@ def test_nothing_is_sent_again_by_a_script_without_yes(arguments: list[str]) -> 
 
     assert isinstance(finished.exception, StackError)
     assert finished.exception.exit_code == 2
-    assert "second lead" in str(finished.exception)
+    assert "a second one there" in str(finished.exception)
     assert "--yes" in str(finished.exception)
 
 

@@ -57,7 +57,7 @@ def test_no_lead_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 
     print_leads({"leads": [], "pagination": page})
 
-    assert capsys.readouterr().out.strip() == "No such lead."
+    assert capsys.readouterr().out.strip() == "No lead."
 
 
 @pytest.mark.parametrize(
