@@ -91,9 +91,11 @@ def _run(database_url: str, vendor_url: str) -> None:
 
         def sync(path: str) -> None:
             with EasyCarsClient({Environment.TEST: f"{vendor_url}{path}"}) as client:
+                no_vendor = OneFeed()
                 StockSync(
                     source=client,
-                    credentials=OneFeed(),
+                    credentials=no_vendor,
+                    images=no_vendor,
                     store=PostgresStockStore(database),
                     mapping=EasyCarsStockReading(),
                 ).run(uuid4(), 1, seconds_left=900)

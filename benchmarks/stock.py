@@ -3,7 +3,7 @@
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import ge, le
 from uuid import uuid4
@@ -16,6 +16,7 @@ from benchmarks.table import Line
 from forecourt.easycars.envelope import read_stock_envelope
 from forecourt.easycars.stock_messages import StockFeed
 from forecourt.easycars.stock_reading import EasyCarsStockReading
+from forecourt.images.ports import ImageRequest
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.stock.run import Counts
 from forecourt.stock.sync import StockSync
@@ -60,6 +61,10 @@ class OneFeed:
     def mark_synced(self, credential_id: int) -> None:
         """Do nothing; the peer keeps no such date."""
 
+    def send(self, requests: Sequence[ImageRequest]) -> int:
+        """Take every request for pictures; the peer has none."""
+        return len(requests)
+
 
 class Contest:
     """Runs the contenders in turn, round by round, and keeps every time in seconds."""
@@ -73,6 +78,7 @@ class Contest:
             credentials=self._source,
             store=PostgresStockStore(database),
             mapping=EasyCarsStockReading(),
+            images=self._source,
         )
         self._times: dict[str, list[float]] = {}
         self._feed = make_feed(VEHICLES)
@@ -87,6 +93,7 @@ class Contest:
         some = Counts(received=VEHICLES, updated=CHANGED, unchanged=VEHICLES - CHANGED)
         self._ours(self._feed, new)
         self._theirs(self._feed, VEHICLES)
+        self._execute("UPDATE vehicle SET images_done = images_wanted")  # their pictures are in
         for _ in range(rounds):
             self._time("same", self._ours, self._feed, same)
             self._time("same, ORM", self._theirs, self._feed, 0)

@@ -19,6 +19,7 @@ from local.handler_logs import HandlerLogs
 from local.http_server import HttpServer
 from local.parameters import template_parameters
 from local.persistence import Persistence
+from local.pictures import Pictures
 from local.resource_names import ACCOUNT
 from local.scheduler import Scheduler
 from local.template import read_template
@@ -93,7 +94,9 @@ class EmbeddedAws:
         """Stop pollers, schedules, sandboxes and the port."""
         self._cleanup.close()
 
-    def deploy(self, options: StackOptions, backing: Backing, *, issuer_url: str) -> None:
+    def deploy(
+        self, options: StackOptions, backing: Backing, *, issuer_url: str, pictures_url: str
+    ) -> None:
         """Create the template's resources and make its functions callable.
 
         Raises
@@ -110,6 +113,7 @@ class EmbeddedAws:
             easycars_url=backing.easycars_url,
             dynamics_url=options.dynamics_url,
             issuer_url=issuer_url,
+            pictures_url=pictures_url,
         )
         template = read_template(options.template, parameters=parameters, region=REGION)
         self._deployment = Deployment(
@@ -151,6 +155,10 @@ class EmbeddedAws:
         return Gateway(
             routes_of(document), self.functions, api_id=apis[0].reference, account=ACCOUNT
         )
+
+    def pictures(self) -> Pictures:
+        """Return what serves the template's ``ImageBucket``."""
+        return Pictures(self._clients("s3"), lambda: self.references().get("ImageBucket", "-"))
 
     def references(self) -> dict[str, str]:
         """Return the physical names of resources by logical id."""

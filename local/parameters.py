@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from local.issuer import AUDIENCE
 
@@ -19,6 +20,7 @@ def template_parameters(
     easycars_url: str,
     dynamics_url: str | None,
     issuer_url: str,
+    pictures_url: str,
 ) -> dict[str, Any]:
     """Return values for the parameters of ``template.yaml``.
 
@@ -32,7 +34,10 @@ def template_parameters(
         Where the vendors answer; both EasyCars environments share one address.
     issuer_url
         The local sign-in issuer.
+    pictures_url
+        Where the stack serves vehicles' pictures.
     """
+    vendor = urlsplit(easycars_url)
     return {
         "DatabaseHost": database.host,
         "DatabasePort": str(database.port),
@@ -42,6 +47,9 @@ def template_parameters(
         "EasyCarsTestUrl": easycars_url,
         "EasyCarsProductionUrl": easycars_url,
         "DynamicsUrl": dynamics_url or _UNUSED_DYNAMICS,
+        # The vendor in use serves its own pictures, whatever network it is on.
+        "ImageOrigins": f"{vendor.scheme}://{vendor.netloc}",
+        "ImageBaseUrl": pictures_url,
         "JwtIssuer": issuer_url,
         "JwtAudience": AUDIENCE,
     }

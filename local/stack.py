@@ -14,6 +14,7 @@ from local.failures import StackError
 from local.http_server import HttpServer
 from local.issuer import ISSUER_PATH, LocalIssuer
 from local.migration import migrate
+from local.pictures import PICTURES_PATH
 from local.stack_options import StackOptions
 
 if TYPE_CHECKING:
@@ -146,7 +147,12 @@ class Stack:
         self.database_url = backing.database.url
         self.easycars_url = backing.easycars_url
         self._report("Creating the resources of template.yaml")
-        self._aws.deploy(self._options, backing, issuer_url=self.issuer.url)
+        self._aws.deploy(
+            self._options,
+            backing,
+            issuer_url=self.issuer.url,
+            pictures_url=f"{front.url}{PICTURES_PATH}",
+        )
         self._report("Bringing the database up to date")
         migrate(self._aws.functions)
         self._report("Connecting queues, routes and schedules")
@@ -165,9 +171,13 @@ class Stack:
         return aws
 
     def _front_door(self, gateway: Gateway) -> Callable[[Environ, Any], Iterable[bytes]]:
+        pictures = self._aws.pictures()
+
         def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI
             if environ["PATH_INFO"].startswith(f"{ISSUER_PATH}/"):
                 return self.issuer(environ, start_response)
+            if environ["PATH_INFO"].startswith(f"{PICTURES_PATH}/"):
+                return pictures(environ, start_response)
             return gateway(environ, start_response)
 
         return answer

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from forecourt.aws.image_queue import SqsImageQueue
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.defects import only_redacted_errors
 from forecourt.easycars.client import EasyCarsClient
@@ -36,6 +37,7 @@ def sync() -> StockSync:
         credentials=CredentialVault(database, KmsDataKeys(settings.credentials_key_arn)),
         store=PostgresStockStore(database, pipeline=settings.database_pipeline),
         mapping=EasyCarsStockReading(),
+        images=SqsImageQueue(settings.images_queue_url),
     )
 
 

@@ -31,6 +31,7 @@ FIRST_EVENT = {
     "DeliverySweeperFunction": "delivery_sweeper/sweep.json",
     "SyncPlannerFunction": "sync_planner/scheduled.json",
     "StockSyncFunction": "stock_sync/dealership.json",
+    "ImageSyncFunction": "image_sync/vehicle.json",
     "LeadRefreshFunction": "lead_refresh/dealership.json",
     "SyncSummaryFunction": "sync_summary/job.json",
     "AdminApiFunction": "admin_api/list_deliveries.json",
@@ -75,6 +76,10 @@ def complete_environment(nobody: str) -> dict[str, str]:
         "EASYCARS_PRODUCTION_URL": f"http://{nobody}/ECService",
         "ALERT_TOPIC_ARN": arn.format("sns", "alerts"),
         "LEAD_EVENTS_TOPIC_ARN": arn.format("sns", "lead-events"),
+        "IMAGES_QUEUE_URL": f"http://{nobody}/123456789012/images",
+        "IMAGE_ORIGINS": f"http://{nobody}",
+        "IMAGE_BUCKET": "pictures",
+        "IMAGE_BASE_URL": f"http://{nobody}/pictures",
         "STATE_MACHINE_ARN": arn.format("states", "stateMachine:sync"),
     }
 

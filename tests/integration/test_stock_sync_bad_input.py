@@ -168,6 +168,7 @@ def test_a_fault_of_ours_amid_a_chunk_stores_nothing_of_it_and_leaves_the_connec
         credentials=bench.credentials,
         store=PostgresStockStore(bench.database),
         mapping=ForgetfulReading(),
+        images=bench.images,
     )
     bench.source.answers[dealership] = stock_feed(*several(range(30)))
     with pytest.raises(PermanentError) as caught:

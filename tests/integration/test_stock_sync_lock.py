@@ -218,6 +218,7 @@ def test_what_a_crashed_run_stored_counts_as_this_jobs_when_it_goes_on(
         credentials=bench.credentials,
         store=PostgresStockStore(bench.database),
         mapping=EasyCarsStockReading(),
+        images=bench.images,
         clock=lambda: next(clock),
     )
     bench.source.answers[dealership] = stock_feed(*feed)
@@ -319,6 +320,7 @@ def test_a_vehicle_the_dealer_claimed_since_the_comparison_is_kept_and_counted(
         credentials=bench.credentials,
         store=BusyDealer(bench.database),
         mapping=EasyCarsStockReading(),
+        images=bench.images,
     )
     result = sync.run(uuid4(), dealership, seconds_left=900)
     assert result.counts == Counts(received=2, updated=1, unchanged=1)

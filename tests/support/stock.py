@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from forecourt.easycars.envelope import read_stock_envelope
 from forecourt.easycars.stock_messages import StockFeed
 from forecourt.easycars.stock_reading import EasyCarsStockReading
+from forecourt.images.ports import ImageRequest
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.stock.run import SyncResult
 from forecourt.stock.sync import StockSync
@@ -91,6 +92,18 @@ class KnownCredentials:
         self.synced.append(credential_id)
 
 
+@dataclass
+class MemoryImageQueue:
+    """Port ``ImageQueue``: remembers; ``takes`` limits how many it takes at a time."""
+
+    requests: list[ImageRequest] = field(default_factory=list)
+    takes: int = 1_000_000
+
+    def send(self, requests: Sequence[ImageRequest]) -> int:
+        self.requests.extend(requests[: self.takes])
+        return min(len(requests), self.takes)
+
+
 class StockBench:
     """A stock sync over a real database, and eyes on its rows."""
 
@@ -98,11 +111,13 @@ class StockBench:
         self.database = database
         self.source = ScriptedStock()
         self.credentials = KnownCredentials()
+        self.images = MemoryImageQueue()
         self.sync = StockSync(
             source=self.source,
             credentials=self.credentials,
             store=PostgresStockStore(database, pipeline=pipeline),
             mapping=EasyCarsStockReading(),
+            images=self.images,
         )
 
     def add_dealership(self, name: str = "Harbour Motors") -> int:

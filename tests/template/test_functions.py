@@ -15,6 +15,7 @@ NAMES = {
     "DeliverySweeperFunction": "delivery_sweeper",
     "SyncPlannerFunction": "sync_planner",
     "StockSyncFunction": "stock_sync",
+    "ImageSyncFunction": "image_sync",
     "LeadRefreshFunction": "lead_refresh",
     "SyncSummaryFunction": "sync_summary",
     "AdminApiFunction": "admin_api",
@@ -138,11 +139,12 @@ def routes(template: SamTemplate) -> dict[str, tuple[str, Any]]:
     }
 
 
-def test_leads_come_in_by_site_key_and_all_else_by_jwt(template: SamTemplate) -> None:
+def test_leads_come_in_by_site_key_and_all_but_the_document_by_jwt(template: SamTemplate) -> None:
     assert routes(template) == {
         "POST /api/leads": ("LeadIntakeFunction", None),
         "OPTIONS /api/leads": ("LeadIntakeFunction", None),
         "ANY /api/admin/{proxy+}": ("AdminApiFunction", "SignedInPerson"),
+        "GET /api/openapi.json": ("AdminApiFunction", None),
     }
 
 

@@ -70,7 +70,8 @@ def test_objects_are_reached_by_prefix(template: SamTemplate) -> None:
         if statement["Effect"] == "Allow" and any(a.endswith("Object") for a in actions):
             [resource] = texts(statement["Resource"])
             assert resource in {
-                f"${{RunBucket.Arn}}/{prefix}/*" for prefix in ("runs", "sites", "dead-letters")
+                "${ImageBucket.Arn}/vehicles/*",
+                *(f"${{RunBucket.Arn}}/{prefix}/*" for prefix in ("runs", "sites", "dead-letters")),
             }, owner
 
 
@@ -94,12 +95,18 @@ def test_credentials_open_only_for_a_named_dealership(template: SamTemplate) -> 
         }
 
 
-def test_the_key_itself_refuses_a_call_without_a_dealership(template: SamTemplate) -> None:
+def test_the_key_itself_refuses_a_call_without_its_context(
+    template: SamTemplate,
+) -> None:
     policy = template.resources["CredentialsKey"]["Properties"]["KeyPolicy"]["Statement"]
-    [refusal] = [statement for statement in policy if statement["Effect"] == "Deny"]
+    refusals = [statement for statement in policy if statement["Effect"] == "Deny"]
 
-    assert refusal["Condition"] == {"Null": {"kms:EncryptionContext:dealershipId": "true"}}
-    assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= set(refusal["Action"])
+    assert [refusal["Condition"] for refusal in refusals] == [
+        {"Null": {f"kms:EncryptionContext:{name}": "true"}}
+        for name in ("dealershipId", "environment")
+    ]
+    for refusal in refusals:
+        assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= set(refusal["Action"])
 
 
 def test_only_the_admin_api_makes_data_keys(template: SamTemplate) -> None:
@@ -143,11 +150,27 @@ def test_queues_bucket_and_topic_refuse_plain_text(template: SamTemplate) -> Non
     assert refusing == {
         "LeadsQueuesPolicy",
         "RunBucketPolicy",
+        "ImageBucketPolicy",
         "AlertTopicPolicy",
         "LeadEventsTopicPolicy",
     }
     [queues] = template.of_type("AWS::SQS::QueuePolicy").values()
     assert {queue["Ref"] for queue in queues["Queues"]} == set(template.of_type("AWS::SQS::Queue"))
+
+
+def test_pictures_are_read_through_the_distribution_alone(template: SamTemplate) -> None:
+    bucket = template.resources["ImageBucket"]["Properties"]
+    [grant] = [
+        statement
+        for owner, statement in template.statements()
+        if owner == "ImageBucketPolicy" and statement["Effect"] == "Allow"
+    ]
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert grant["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    assert (
+        "distribution/${ImageDistribution}" in grant["Condition"]["StringEquals"]["aws:SourceArn"]
+    )
 
 
 def test_the_bucket_is_private_encrypted_and_forgets_old_runs(template: SamTemplate) -> None:
@@ -171,6 +194,7 @@ def test_what_cannot_be_made_again_outlives_the_stack(template: SamTemplate) -> 
         "CredentialsKey",
         "SiteKeySecret",
         "RunBucket",
+        "ImageBucket",
         "LeadsQueue",
         "LeadsDeadLetterQueue",
     }

@@ -7,6 +7,7 @@ from forecourt.security.credentials import Environment
 from forecourt.settings import (
     AdminApiSettings,
     FunctionSettings,
+    ImageSyncSettings,
     LeadDeliverySettings,
     LeadIntakeSettings,
     MigrateSettings,
@@ -29,11 +30,15 @@ COMPLETE = {
     "ALERT_TOPIC_ARN": ARN,
     "LEAD_EVENTS_TOPIC_ARN": ARN,
     "STATE_MACHINE_ARN": ARN,
+    "IMAGES_QUEUE_URL": "https://sqs.example/1/images",
+    "IMAGE_ORIGINS": "https://a.example,https://b.example:8443",
+    "IMAGE_BUCKET": "pictures",
+    "IMAGE_BASE_URL": "https://cdn.example",
     "EASYCARS_TEST_URL": "https://test.example/TestECService/",
     "EASYCARS_PRODUCTION_URL": "https://live.example/ECService",
 }
 MODELS: list[type[FunctionSettings]] = [
-    AdminApiSettings, LeadDeliverySettings, LeadIntakeSettings, MigrateSettings,
+    AdminApiSettings, ImageSyncSettings, LeadDeliverySettings, LeadIntakeSettings, MigrateSettings,
     StockSyncSettings, SyncPlannerSettings, SyncSummarySettings,
 ]  # fmt: skip
 REQUIRED = [

@@ -5,6 +5,7 @@ import pytest
 
 from forecourt.easycars.stock_mapping import MappedVehicle, decode_stock_item, map_stock_item
 from forecourt.errors import SkippableError
+from forecourt.images.sync import gallery_digest
 from tests.unit.easycars.stock_samples import item
 
 
@@ -36,6 +37,9 @@ def test_the_vendors_item() -> None:
         features=("Additional 12 Volt Socket/s", "12 Volt Power Outlet"),
         easycars_raw_data=item().decode(),
         image_urls=("https://img.example/1/cdfd", "https://img.example/2/3828"),
+        images_wanted=gallery_digest(
+            ["https://img.example/1/cdfd", "https://img.example/2/3828"]
+        ),
         warnings=(),
     )
 

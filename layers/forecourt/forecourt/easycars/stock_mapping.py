@@ -6,16 +6,18 @@ from decimal import ROUND_HALF_UP, Decimal
 from forecourt.easycars.stock_decoding import decode_stock_item, stock_number_of, unusable
 from forecourt.easycars.stock_messages import StockFields, StockItem
 from forecourt.easycars.text_limits import cut_code_points
+from forecourt.images.sync import gallery_digest
 
 __all__ = [
     "MAPPING_VERSION",
     "MappedVehicle",
     "decode_stock_item",
     "map_stock_item",
+    "split_list",
     "stock_number_of",
 ]
 
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 """Part of every content hash: raise it when a rule here changes, so that all rows are redone."""
 
 _OLDEST_YEAR = 1900
@@ -38,7 +40,7 @@ class MappedVehicle:
     """The columns of one vehicle, named as the table names them, within its limits.
 
     ``price`` is AUD with two decimals, 0 meaning "contact us"; ``mileage`` is kilometres;
-    ``easycars_raw_data`` is JSON text. ``image_urls`` is for the images queue, in feed order.
+    ``easycars_raw_data`` is JSON text. ``image_urls`` are in feed order, ``images_wanted`` is their digest.
     ``warnings`` name fields and what was done to them, and no values of personal data.
     """
 
@@ -64,6 +66,7 @@ class MappedVehicle:
     features: tuple[str, ...]
     easycars_raw_data: str
     image_urls: tuple[str, ...]
+    images_wanted: str
     warnings: tuple[str, ...]
 
 
@@ -87,7 +90,7 @@ def map_stock_item(item: StockItem) -> MappedVehicle:
     if make is None or model is None:
         warnings.append("a blank Make or Model became Unknown")
     make, model = make or "Unknown", model or "Unknown"
-    image_urls = _split(fields.image_urls)
+    image_urls = split_list(fields.image_urls)
     if fields.image_count is not None and fields.image_count != len(image_urls):
         warnings.append(
             f"ImageCount is {fields.image_count}, ImageURLs holds {len(image_urls)} different ones"
@@ -112,9 +115,10 @@ def map_stock_item(item: StockItem) -> MappedVehicle:
         gear_type=_text("GearType", fields.gear_type, _DETAIL_LIMIT, warnings),
         engine_capacity=_engine_capacity(fields, warnings),
         door_count=_door_count(fields.door_num, warnings),
-        features=_split(fields.standard_features, fields.optional_features),
+        features=split_list(fields.standard_features, fields.optional_features),
         easycars_raw_data=item.raw_json,
         image_urls=image_urls,
+        images_wanted=gallery_digest(image_urls),
         warnings=tuple(warnings),
     )
 
@@ -213,7 +217,7 @@ def _door_count(doors: int | None, warnings: list[str]) -> int | None:
     return doors
 
 
-def _split(*lists: str | None) -> tuple[str, ...]:
+def split_list(*lists: str | None) -> tuple[str, ...]:
     """Split the vendor's comma lists: trimmed, without blanks, each text once in first order."""
     parts: dict[str, None] = {}
     for text in lists:

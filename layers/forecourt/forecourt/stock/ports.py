@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from forecourt.errors import SkippableError
+from forecourt.images.ports import ImageRequest
 from forecourt.security.credentials import EasyCarsCredentials
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun
 
@@ -149,6 +150,14 @@ class WriteOutcome(Enum):
     """Nothing: since the comparison, somebody stored the same or made the vehicle their own."""
 
 
+class ImageQueue(Protocol):
+    """Where vehicles wait for their pictures."""
+
+    def send(self, requests: Sequence[ImageRequest]) -> int:
+        """Queue them; say how many the queue took. The rest is due again in the next run."""
+        ...
+
+
 class StockStore(Protocol):
     """The log row that is the lock, and the vehicles it protects."""
 
@@ -196,6 +205,10 @@ class StockStore(Protocol):
 
     def proposed_removals(self, run: SyncRun) -> Collection[str]:
         """Return the stock numbers the dealership's last run that ended well proposed to remove."""
+        ...
+
+    def due_images(self, run: SyncRun) -> Sequence[ImageRequest]:
+        """Return the vehicles whose pictures are due; none while image sync is switched off."""
         ...
 
     def last_received(self, run: SyncRun) -> int:

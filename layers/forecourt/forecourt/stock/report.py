@@ -76,6 +76,16 @@ class RunReport:
         self._removed += count + sum(vehicle.removed_by_job for vehicle in known.values())
         self._removals = removals
 
+    def images_queued(self, queued: int, due: int) -> None:
+        """Note how many vehicles wait for pictures, and that some could not be queued."""
+        if due:
+            self._response = (self._response or {}) | {"imagesQueued": queued}
+        if queued < due:
+            self._sentences.append(
+                f"The pictures of {due - queued} vehicles could not be queued; they are due again"
+                " in the next run."
+            )
+
     def rejected(self, position: int, stock_number: str, error: SkippableError) -> None:
         """Count an item that could not be mapped or stored."""
         self._rejected.add(ItemIssue.of(position, stock_number, error))

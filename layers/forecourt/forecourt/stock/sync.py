@@ -10,6 +10,7 @@ from forecourt.logs import get_logger
 from forecourt.stock.comparison import ChangedItem, Comparison
 from forecourt.stock.ports import (
     CredentialSource,
+    ImageQueue,
     StockMapping,
     StockSource,
     StockStore,
@@ -38,8 +39,8 @@ class StockSync:
 
     Parameters
     ----------
-    source, credentials, store, mapping
-        The vendor, the vault, the database and the mapping rules.
+    source, credentials, store, mapping, images
+        The vendor, the vault, the database, the mapping rules and the queue for pictures.
     clock
         Seconds, monotonic.
     """
@@ -51,12 +52,14 @@ class StockSync:
         credentials: CredentialSource,
         store: StockStore,
         mapping: StockMapping,
+        images: ImageQueue,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._credentials = credentials
         self._store = store
         self._mapping = mapping
+        self._images = images
         self._clock = clock
         self._log = get_logger("stock_sync")
 
@@ -148,6 +151,8 @@ class StockSync:
             if removals.now:
                 count = self._store.remove_vehicles(run, removals.now, report.counts)
             report.removed(count, removals, known)
+        due = self._store.due_images(run)
+        report.images_queued(self._images.send(due) if due else 0, len(due))
 
     def _map(self, changed: Iterable[ChangedItem], report: RunReport) -> Iterator[VehicleWrite]:
         for item in changed:

@@ -34,6 +34,7 @@ PLAIN_COLUMNS = (
     "gear_type",
     "engine_capacity",
     "door_count",
+    "images_wanted",
 )
 """What the mapping fills besides the JSON; ``images`` is the image sync's, and stays as it is."""
 

@@ -1,0 +1,1 @@
+"""Pictures: each vehicle shows what its feed item names, in that order."""
