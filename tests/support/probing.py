@@ -88,10 +88,10 @@ class LostLeads:
     with :meth:`let_pass`.
     """
 
-    def __init__(self, url: str, simulator: EasyCarsSimulator) -> None:
+    def __init__(self, url: str, simulator: EasyCarsSimulator, beside: Scene | None = None) -> None:
         self.url = url
         self.simulator = simulator
-        self.scene = Scene(url)
+        self.scene = Scene(url, beside)
         self.client = EasyCarsClient(
             dict.fromkeys(Environment, simulator.url),
             transport=WindowedTransport(),
@@ -149,11 +149,7 @@ class LostLeads:
 
     def lose(self, dealership: int, *, acted: bool, lead: str | None = None, **fields: Any) -> str:
         """Deliver a lead whose answer is lost, without stopping deliveries by that."""
-        credentials = self.scene.credentials.load(dealership)
-        assert credentials is not None
-        self.client.has_no_contact(credentials, email="token@mail.example")  # a token that is valid
-        kind = "cut_after" if acted else "cut_before"
-        self.simulator.add_fault(kind, operation="CreateLead")
+        self._cut_next(dealership, acted=acted)
         (lead,) = self.post(dealership, lead or str(uuid4()), **fields)
         assert self.state(lead) == "unconfirmed"
         self.scene.execute("DELETE FROM circuit_breaker")
@@ -254,19 +250,53 @@ class LostLeads:
             if attempt["operation"] == "probe"
         ]
 
-    def claim_and_die(self, dealership: int, lead: str | None = None) -> str:
-        """Leave a lead as a worker does that dies after its claim."""
-        lead = lead or str(uuid4())
+    def lose_again(self, lead: str) -> None:
+        """Send a lead that is pending once more, and lose that, too."""
+        self._cut_next(self.scene.delivery_row(lead)["dealership_id"], acted=False)
+        self.wake(lead)
+        assert self.state(lead) == "unconfirmed"
+        self.scene.execute("DELETE FROM circuit_breaker")
+
+    def wake(self, lead: str) -> None:
+        """Send a message about a lead."""
+        row = self.scene.delivery_row(lead)
+        self.deliver(wake_up_body(lead, row["dealership_id"], row["id"]))
+
+    def claim_and_die(self, dealership: int, *, acted: bool) -> str:
+        """Leave a lead as a worker does that dies after its claim, or after the vendor acted."""
+        lead = str(uuid4())
         self.scene.store(lead_body(dealership, lead, **self._person(lead, {})))
-        credentials = self.scene.credentials.load(dealership)
-        assert credentials is not None
+        credentials = self.credentials(dealership)
         request = ClaimRequest(
             delivery_id=self.scene.delivery_row(lead)["id"],
             account_scope=credentials.account_scope,
             lead_source=credentials.lead_source,
         )
-        assert len(self.scene.ledger.claim([request], "dead-worker")) == 1
+        (claim,) = self.scene.ledger.claim([request], "dead-worker")
+        if acted:
+            sink = EasyCarsLeadSink(self.client)
+            push = sink.prepare(claim.lead, None)
+            sink.send(push, credentials, write_by=time.time() + 45, seconds=30)
         return lead
+
+    def credentials(self, dealership: int) -> EasyCarsCredentials:
+        """Read a dealership's present credentials."""
+        credentials = self.scene.credentials.load(dealership)
+        assert credentials is not None
+        return credentials
+
+    @contextmanager
+    def elsewhere(self) -> "Iterator[LostLeads]":
+        """The same dealerships and vendor as another worker has them."""
+        other = LostLeads(self.url, self.simulator, beside=self.scene)
+        yield other
+        other.close()
+
+    def _cut_next(self, dealership: int, *, acted: bool) -> None:
+        # A fault also strikes a request with a token that has expired, and the vendor never acts.
+        self.client.has_no_contact(self.credentials(dealership), email="token@mail.example")
+        kind = "cut_after" if acted else "cut_before"
+        self.simulator.add_fault(kind, operation="CreateLead")
 
     @staticmethod
     def _person(lead: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -72,13 +72,8 @@ class Verdicts:
         self.stop: Stop | None = None
 
     @property
-    def highest_text(self) -> str | None:
-        """The highest number known now, as the vendor writes it."""
-        return self._highest
-
-    @property
     def new_highest(self) -> str | None:
-        """The same, where it came to be known in this pass."""
+        """The highest number as the vendor writes it, where it came to be known in this pass."""
         return None if self._highest == self._known.highest else self._highest
 
     def saw(self, number: str) -> None:

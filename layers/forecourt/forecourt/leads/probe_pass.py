@@ -125,7 +125,7 @@ class AccountPass:
                 code=finding.code,
                 detail=finding.detail,
             )
-        self._ledger.settle(self._scope, findings, seen=self._verdicts.highest_text)
+        self._ledger.settle(self._scope, findings, since=self._known.as_of)
 
     def _search_contacts(self, rows: Sequence[Unconfirmed]) -> bool:
         """Conclude that a lead is absent whose customer nobody knows; False ends the pass.

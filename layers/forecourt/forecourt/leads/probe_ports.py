@@ -122,9 +122,10 @@ class KnownNumbers:
     """What is known of an account's numbers without asking.
 
     ``highest`` is as the frontier has it, ``first`` the lowest of a lead of ours, and ``own`` the
-    highest few of leads of ours that one client created.
+    highest few of leads of ours that one client created. All as of ``as_of``.
     """
 
+    as_of: datetime
     highest: str | None
     first: str | None
     own: Sequence[str]
@@ -196,11 +197,11 @@ class ProbeLedger(Protocol):
         """Raise the account's highest known number."""
         ...
 
-    def settle(self, scope: str, findings: Sequence[Finding], *, seen: str | None) -> None:
+    def settle(self, scope: str, findings: Sequence[Finding], *, since: datetime) -> None:
         """Store findings about creates that are still the lead's last and unconfirmed.
 
-        Where the account's highest number is not `seen` any more, what stays unconfirmed is
-        looked for again within a minute: the later number came while nobody looked.
+        Where a create of ours in this account was given a number after `since`, what stays
+        unconfirmed is looked for again within a minute: the number came too late for this look.
         """
         ...
 

@@ -150,8 +150,8 @@ class Prober:
             )
             for row in rows
         ]
-        seen = self._ledger.known_numbers(scope, "").highest
-        self._ledger.settle(scope, findings, seen=seen)
+        since = self._ledger.known_numbers(scope, "").as_of
+        self._ledger.settle(scope, findings, since=since)
 
 
 def _dealership(row: Unconfirmed) -> int:

@@ -4,6 +4,7 @@ The account's row in ``vendor_frontier`` holds the lease that admits one probe a
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.rows import dict_row
@@ -88,7 +89,8 @@ ORDER BY w.next_attempt_at, w.id
 """  # noqa: S608 - the interpolated parts are constants
 
 _KNOWN = """
-SELECT (SELECT f.highest_lead_number FROM vendor_frontier f
+SELECT now() AS as_of,
+       (SELECT f.highest_lead_number FROM vendor_frontier f
         WHERE f.account_scope = %(scope)s) AS highest,
        (SELECT d.remote_id FROM lead_delivery d
         WHERE d.remote_scope = %(scope)s AND d.remote_number IS NOT NULL
@@ -118,8 +120,10 @@ WITH o AS MATERIALIZED (
         next_attempt_at = CASE
             WHEN o.state = 'failed' THEN NULL
             WHEN o.state = 'unconfirmed' AND EXISTS (
-                SELECT FROM vendor_frontier f WHERE f.account_scope = %(scope)s
-                  AND f.highest_lead_number IS DISTINCT FROM %(seen)s)
+                SELECT FROM lead_delivery_attempt t JOIN lead_delivery n ON n.id = t.delivery_id
+                WHERE t.started_at > %(since)s - interval '15 minutes' AND t.finished_at > %(since)s
+                  AND t.operation = 'create' AND t.outcome = 'delivered'
+                  AND n.remote_scope = %(scope)s)
             THEN now() + make_interval(secs => least(o.wait, %(soon)s))
             ELSE now() + make_interval(secs => o.wait) END,
         woken_until = NULL, lease_until = NULL,
@@ -191,10 +195,8 @@ class PostgresProbes:
         """Say what is known of the account's numbers."""
         cursor = self._database.connection().cursor(row_factory=dict_row)
         values = {"scope": scope, "lead_source": lead_source}
-        row = cursor.execute(_KNOWN, values).fetchone() or {}
-        return KnownNumbers(
-            highest=row.get("highest"), first=row.get("first"), own=row.get("own", ())
-        )
+        (row,) = cursor.execute(_KNOWN, values).fetchall()
+        return KnownNumbers(**row)
 
     def gaps(self, scope: str, *, after: int, upto: int, limit: int) -> Sequence[int]:
         """List the first numbers in (after, upto] that no lead of ours has."""
@@ -219,7 +221,7 @@ class PostgresProbes:
         values = {"account_scope": scope, "lead_number": number}
         self._database.connection().execute(RAISE_FRONTIER, values)
 
-    def settle(self, scope: str, findings: Sequence[Finding], *, seen: str | None) -> None:
+    def settle(self, scope: str, findings: Sequence[Finding], *, since: datetime) -> None:
         """Store what was found out, each with an attempt of its own."""
         rows = [
             {
@@ -235,7 +237,7 @@ class PostgresProbes:
             }
             for finding in findings
         ]
-        values = {"findings": Jsonb(rows), "scope": scope, "seen": seen, "soon": _SOON_SECONDS}
+        values = {"findings": Jsonb(rows), "scope": scope, "since": since, "soon": _SOON_SECONDS}
         self._database.connection().execute(_SETTLE, values)
 
     def wait_for_hold(self, delivery_ids: Collection[int]) -> None:
