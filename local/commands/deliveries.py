@@ -125,7 +125,7 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
     """Print a list as the admin API gave it."""
     print_table(
         "Deliveries",
-        ["id", "dealership", "state", "age", "number", "tries", "next", "reason"],
+        ["id", "dealership", "state", "age", "number", "next", "reason"],
         (
             (
                 str(delivery["id"]),
@@ -133,7 +133,6 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
                 text(delivery["state"]),
                 delivery_story.age(delivery, now),
                 text(delivery.get("remoteId")),
-                str(delivery["attempts"]),
                 delivery_story.next_step(delivery, now),
                 text(delivery.get("lastErrorCode")),
             )
