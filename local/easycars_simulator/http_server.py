@@ -117,6 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         try:
             body = self._body()
+        except _UnfinishedRequestError:
+            self.close_connection = True
+            return
         except _RefusedBodyError as refusal:
             self.close_connection = True
             self._send(Answer(b"", status=refusal.status))
@@ -151,7 +154,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedBodyError(HTTPStatus.BAD_REQUEST)
         if int(given) > MAX_BODY:
             raise _RefusedBodyError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return self.rfile.read(int(given))
+        body = self.rfile.read(int(given))
+        if len(body) < int(given):
+            raise _UnfinishedRequestError
+        return body
 
     def _send_reply(self, reply: Reply) -> None:
         if reply.wait and not self._waited(reply.wait):
@@ -216,6 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 for _method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"):
     setattr(_Handler, f"do_{_method}", _Handler.do_POST)
+
+
+class _UnfinishedRequestError(Exception):
+    """The client went away before it had sent all of its request, which thus is none."""
 
 
 class _RefusedBodyError(Exception):

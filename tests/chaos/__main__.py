@@ -14,6 +14,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.world import chaos_harness
 
 LEADS, KILLS, RUNS = 2000, 500, 10
+_MOST_SHOWN = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,8 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 total.add(figures)
                 findings.extend(found)
                 _say(f"run {number}: {_summary(figures)}")
-                for finding in found:
+                for finding in found[:_MOST_SHOWN]:
                     _say(f"  {finding.kind.upper()}: {finding.text}")
+                if len(found) > _MOST_SHOWN:
+                    _say(f"  … and {len(found) - _MOST_SHOWN} more")
     _say("")
     for line in total.lines():
         _say(line)

@@ -1,12 +1,14 @@
 """The leads a run has accepted, as their senders know them: the oracle of the last version."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from forecourt.admin.lead_changes import LeadPatch, plan_change
 from forecourt.easycars.codes import STATUS_CODES
+from forecourt.errors import RetryableError
 from forecourt.leads.lead import LeadStatus
 from forecourt.storage.lead_edits import PostgresLeadEdits
 from tests.support.lead_delivery import ACTOR, lead_body
@@ -95,8 +97,14 @@ class AcceptedLeads:
         )
         return lead, body
 
-    def edit_one(self, edits: PostgresLeadEdits) -> AcceptedLead | None:
-        """Change a lead as a person does by the admin API; None where it is not stored yet."""
+    def edit_one(
+        self, edits: PostgresLeadEdits, stored_version: Callable[[str], int | None]
+    ) -> AcceptedLead | None:
+        """Change a lead as a person does by the admin API; None where nothing was changed.
+
+        A person whose change came to an error reads the lead again: `stored_version` says whether
+        it was changed all the same.
+        """
         lead = self.chance.choice(list(self.leads.values()))
         lead.version += 1
         patch: dict[str, str] = {"message": lead.message}
@@ -105,13 +113,14 @@ class AcceptedLeads:
         if self.chance.random() < 0.5:
             patch["status"] = self.chance.choice(_STATUSES)
         wanted = LeadPatch.model_validate(patch)
-        done = edits.change(
-            UUID(lead.external_id),
-            None,
-            lambda row, find_vehicle: plan_change(wanted, row, find_vehicle),
-            actor=ACTOR,
-        )
-        if done is None:
+        with suppress(RetryableError):
+            edits.change(
+                UUID(lead.external_id),
+                None,
+                lambda row, find_vehicle: plan_change(wanted, row, find_vehicle),
+                actor=ACTOR,
+            )
+        if stored_version(lead.external_id) != lead.version:
             lead.version -= 1
             return None
         lead.rating = patch.get("rating", lead.rating)

@@ -103,6 +103,7 @@ class AwsEndpoint:
             "LEADS_DLQ_URL": f"{self.url}/123456789012/{DEAD_LETTERS}",
             "CREDENTIALS_KEY_ARN": ARN.format(service="kms", name="key/credentials"),
             "ALERT_TOPIC_ARN": ARN.format(service="sns", name="alerts"),
+            "RUN_BUCKET": "forecourt-runs",
             "LEAD_EVENTS_TOPIC_ARN": ARN.format(service="sns", name="lead-events"),
         }
 

@@ -73,7 +73,7 @@ class ChaosRun:
             if len(self._leads) >= plan.leads and figures.kills_amid_creates >= plan.kills:
                 return
             chance = random.Random(f"{plan.seed} wave {number}")
-            usual = 2.0 * plan.leads / max(plan.kills, 1)
+            usual = 1.2 * plan.leads / max(plan.kills, 1)
             leads = max(round(chance.uniform(0.5, 1.5) * usual), 2)
             self._player.play(draw_wave(chance, leads=leads, accounts=accounts), chance)
             is_due = figures.freezes * plan.kills < plan.freezes * figures.kills_amid_creates

@@ -13,6 +13,8 @@ _HOUR = 3600.0
 _MOST_HOURS = 24 * 14
 _DOUBTFUL_HOURS = 2
 _MOST_ROUNDS = 3000
+_MOST_ERRORS = 20
+"""A handler that raises every time would be asked for two weeks."""
 _UNENDED = {"pending", "in_progress", "unconfirmed"}
 
 _NEXT = """
@@ -52,6 +54,8 @@ def settle(
         crew.deliver()
         unended = {row["state"] for row in world.rows(_STATES)} & _UNENDED
         if (not unended and not len(world.queue)) or world.passed > until:
+            return
+        if len(crew.errors) > _MOST_ERRORS:
             return
         if unended != {"unconfirmed"}:
             doubtful_since = None

@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Sequence
 
-from forecourt.errors import RetryableError
 from tests.chaos.accepted_leads import AcceptedLeads
 from tests.chaos.crew import Crew, Work
 from tests.chaos.figures import Figures
@@ -32,7 +31,8 @@ class WavePlayer:
         works = [work for doom in wave.batches if (work := self._crew.begin(doom)) is not None]
         self._befall(wave, works, chance)
         for work in works:
-            self._crew.finish(work, keep=chance.random() < 0.7)
+            keep = wave.database is not DatabaseTrouble.HOLD_AND_KILL and chance.random() < 0.7
+            self._crew.finish(work, keep=keep)
         self._follow(wave, chance)
 
     def freeze_one(self, chance: random.Random) -> None:
@@ -125,8 +125,5 @@ class WavePlayer:
 
     def _edit(self, times: int, chance: random.Random) -> None:
         for _ in range(times if len(self._leads) else 0):
-            try:
-                edited = self._world.edit_one(self._leads, tell=chance.random() < 0.5)
-            except RetryableError:  # a person who is told so tries again some day
-                continue
-            self._figures.edits += edited
+            tell = chance.random() < 0.5
+            self._figures.edits += self._world.edit_one(self._leads, tell=tell)

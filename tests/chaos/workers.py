@@ -100,8 +100,9 @@ class Worker:
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it as the kernel does."""
-        os.kill(self.pid, signal.SIGKILL)
+        """End it as the kernel does, if it is still there."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let it end by itself; again does nothing."""

@@ -86,7 +86,7 @@ class World:
 
     def edit_one(self, leads: AcceptedLeads, *, tell: bool) -> bool:
         """Change a lead as a person does; with `tell` the wake-up gets onto the queue."""
-        edited = leads.edit_one(self.edits)
+        edited = leads.edit_one(self.edits, self._stored_version)
         if edited is None:
             return False
         if tell and not edited.spam:
@@ -97,6 +97,10 @@ class World:
             )
             self.queue.send(wake_up_body(edited.external_id, edited.dealership_id, row["id"]))
         return True
+
+    def _stored_version(self, lead: str) -> int | None:
+        found = self.rows("SELECT version FROM lead WHERE external_id = %s", lead)
+        return found[0]["version"] if found else None
 
     def let_pass(self, seconds: float) -> None:
         """Let time pass for database, vendor and queue, and for no worker."""

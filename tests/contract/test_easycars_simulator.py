@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -289,6 +290,16 @@ def test_pictures_are_where_the_stock_says_and_stay_the_same(vendor: VendorCalle
         "image/webp",
     }
     assert vendor.http.get(f"{vendor.url}/publicimages/image/1/2/nothex").status_code == 404
+
+
+def test_half_a_request_is_none(simulator: EasyCarsSimulator) -> None:
+    host, _, port = simulator.url.removeprefix("http://").partition(":")
+    head = "POST /LeadService/CreateLead HTTP/1.1\r\nHost: vendor\r\nContent-Length: 400\r\n\r\n"
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(head.encode() + b'{"AccountNumber": ')
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b""
+    assert simulator.requests() == []
 
 
 def test_the_log_holds_no_secret_and_nothing_personal(
