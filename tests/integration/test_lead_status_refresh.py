@@ -137,6 +137,26 @@ def test_a_delivery_a_person_has_to_mend_is_not_sent_each_hour(scene: RefreshSce
     assert scene.delivery_row(lead)["state"] == "failed"
 
 
+def test_while_a_lost_update_may_still_come_easycars_word_of_its_fields_waits(
+    scene: RefreshScene,
+) -> None:
+    dealership = scene.enrol()
+    lead = scene.add_lead(dealership)
+    scene.edit(lead, "status = 'in progress'")
+    scene.simulator.add_fault("cut_before", operation="UpdateLead")
+    scene.deliver_due()
+    assert scene.delivery_row(lead)["delivered_fields"]["LeadStatus"] is None
+    scene.staff_change("000001", status=60)
+
+    scene.refresh(dealership)
+    assert scene.lead_row(lead)["status"] == "in progress"
+
+    let_pass(scene.database, 181)
+    scene.refresh(dealership)
+    assert scene.lead_row(lead)["status"] == "lost"
+    assert scene.delivery_row(lead)["delivered_fields"]["LeadStatus"] == 60
+
+
 def test_a_person_decides_once_and_there_is_one_conflict_however_long_it_lasts(
     scene: RefreshScene,
 ) -> None:
