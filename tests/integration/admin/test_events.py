@@ -10,9 +10,14 @@ from tests.support.handlers import ROOT, read_event
 
 EXPECTED = {
     "add_dealership": 201,
+    "change_lead_with_bad_fields": 422,
+    "change_unknown_lead": 404,
     "list_deliveries": 200,
+    "list_status_conflicts": 200,
     "owner_asks_for_foreign_dealership": 404,
     "owner_reads_sync_logs": 200,
+    "resend_unknown_delivery": 404,
+    "resolve_unknown_delivery": 404,
     "save_credentials_with_missing_fields": 422,
     "unknown_lead": 404,
 }
