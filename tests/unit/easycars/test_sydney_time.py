@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from forecourt.easycars.sydney_time import parse_sydney_time, sydney_date
+from forecourt.easycars.sydney_time import latest_sydney_time, parse_sydney_time, sydney_date
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,23 @@ def test_sydney_wall_time_becomes_utc(wall: str, utc: datetime) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wall", "utc"),
+    [
+        ("28/11/2024 10:42:12", datetime(2024, 11, 27, 23, 42, 12, tzinfo=UTC)),
+        ("06/04/2025 02:30:00", datetime(2025, 4, 5, 16, 30, tzinfo=UTC)),
+        ("05/10/2025 02:30:00", datetime(2025, 10, 4, 16, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_latest_moment_a_wall_time_can_mean(wall: str, utc: datetime) -> None:
+    assert latest_sydney_time(wall) == utc
+
+
+@pytest.mark.parametrize(
     "text", [None, "", "2024-11-28T10:42:12", "31/02/2024 10:00:00", "01/01/0001 00:00:00", "?"]
 )
 def test_what_is_no_time_is_none(text: str | None) -> None:
     assert parse_sydney_time(text) is None
+    assert latest_sydney_time(text) is None
 
 
 def test_the_date_changes_at_sydneys_midnight() -> None:

@@ -271,6 +271,36 @@ class TestAbsence:
         assert Sought(trail=Trail(10, None), sent_by=START, later=11).is_absent
 
 
+class TestUpward:
+    def test_of_a_list_that_was_cut_off_nothing_beyond_is_taken_for_ours(self) -> None:
+        search = NumberSearch(
+            {1: Sought(trail=Trail(10, None), sent_by=START, later=90)}, highest=90, first=10
+        )
+        for number in search.upward([12, 14], complete=False):
+            search.saw(number, None)
+
+        assert search.sought[1].trail == Trail(10, 14)
+
+    def test_past_the_highest_known_number_ten_in_a_row_end_it(self) -> None:
+        search = NumberSearch(
+            {1: Sought(trail=Trail(10, None), sent_by=START, later=None)}, highest=10, first=10
+        )
+        read = []
+        for number in search.upward([], complete=True):
+            read.append(number)
+            lead = FoundLead(
+                number=str(number),
+                external_id="another",
+                created_at=None,
+                customer_no=None,
+                confirmed={},
+            )
+            search.saw(number, lead if number in {14, 24} else None)
+
+        assert read == list(range(11, 35))
+        assert search.sought[1].trail == Trail(10, 10)
+
+
 class TestDownward:
     def search(self, created: datetime | None) -> NumberSearch:
         search = NumberSearch(
