@@ -1,7 +1,7 @@
 """People at the admin API, with deliveries to the simulated vendor behind it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -23,11 +23,15 @@ CREDENTIALS = "/api/admin/easycars/credentials"
 
 
 class TappedTransport(WindowedTransport):
-    """Keeps what leaves for the vendor: (operation, body without the account)."""
+    """Keeps what leaves for the vendor: (operation, body without the account).
+
+    ``during`` is called once, while the next request is under way.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.during: Callable[[], object] | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         operation = request.url.path.rsplit("/", 1)[-1]
@@ -35,14 +39,17 @@ class TappedTransport(WindowedTransport):
             body = json.loads(request.read())
             keys = body.keys() - {"AccountNumber", "AccountSecret"}
             self.sent.append((operation, {name: body[name] for name in keys}))
+            act, self.during = self.during, None
+            if act is not None:
+                act()
         return super().handle_request(request)
 
 
 class LeadDesk:
     """One dealership connected to one account of the simulator.
 
-    ``admin`` asks the admin API, ``scene`` looks at the ledger, ``sent`` is what the delivery
-    wrote to the vendor.
+    ``admin`` asks the admin API, ``scene`` looks at the ledger, ``transport`` is what the delivery
+    writes to the vendor through.
     """
 
     def __init__(
@@ -57,12 +64,12 @@ class LeadDesk:
         self.scene = scene
         self.simulator = simulator
         self.dealership = dealership
-        self._transport = transport
+        self.transport = transport
 
     @property
     def sent(self) -> list[tuple[str, dict[str, Any]]]:
         """What was sent since the last look."""
-        taken, self._transport.sent = self._transport.sent, []
+        taken, self.transport.sent = self.transport.sent, []
         return taken
 
     def connect(self, account: Account, dealership: int | None = None) -> Answered:

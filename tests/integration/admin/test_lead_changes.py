@@ -1,5 +1,6 @@
 """People change leads: what is taken, what is refused, and what goes to EasyCars of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from forecourt.storage.postgres import Database
 from tests.support.admin_api import AdminClient, owner, staff
 from tests.support.aws_account import AwsAccount
+from tests.support.handlers import new_sandbox
 from tests.support.lead_desk import LeadDesk
 
 CODES = {"received": 10, "in progress": 30, "won": 50, "lost": 60, "deleted": 90}
@@ -128,6 +130,60 @@ def test_a_correction_revives_what_the_vendor_refused(desk: LeadDesk, account: A
     assert [message["deliveryId"] for message in account.messages()] == [row["id"]]
     desk.deliver(lead_id)
     assert len(desk.at_vendor(lead_id)) == 1
+
+
+def test_a_change_during_a_call_is_sent_after_it(desk: LeadDesk) -> None:
+    lead_id = desk.arrive()
+    desk.patch(lead_id, {"rating": "Hot"})
+    desk.transport.during = lambda: desk.patch(lead_id, {"rating": "Cold", "status": "won"})
+
+    desk.deliver(lead_id)
+    between = desk.scene.delivery_row(lead_id)
+    _ = desk.sent
+    desk.deliver(lead_id)
+
+    assert (between["state"], between["delivered_version"]) == ("pending", 2)
+    [(_, fields)] = desk.sent
+    assert set(fields) == {"LeadNumber", "Rating", "LeadStatus"}
+    assert desk.scene.delivery_row(lead_id)["delivered_version"] == 3
+
+
+def test_a_correction_during_the_call_that_is_refused_is_not_parked(desk: LeadDesk) -> None:
+    lead_id = desk.arrive()
+    desk.patch(lead_id, {"rating": "Hot"})
+    desk.simulator.add_fault("code", code=7, operation="UpdateLead")
+    desk.transport.during = lambda: desk.patch(lead_id, {"rating": "Cold"})
+
+    desk.deliver(lead_id)
+    row = desk.scene.delivery_row(lead_id)
+    desk.deliver(lead_id)
+
+    assert (row["state"], row["attempts"]) == ("pending", 0)
+    assert row["due_in"] <= 0
+    assert desk.scene.delivery_row(lead_id)["state"] == "delivered"
+
+
+def test_of_two_people_who_saw_the_same_version_one_wins(desk: LeadDesk) -> None:
+    lead_id = desk.arrive()
+    sandboxes = [new_sandbox("admin_api") for _ in range(2)]
+
+    with ThreadPoolExecutor() as people:
+        answers = list(
+            people.map(
+                lambda person: AdminClient(sandboxes[person].handler)(
+                    "PATCH", f"/api/admin/leads/{lead_id}", {"name": f"P{person}", "version": 1}
+                ),
+                range(2),
+            )
+        )
+
+    assert sorted(answer.status for answer in answers) == [200, 409]
+    [won] = [answer.body["name"] for answer in answers if answer.status == 200]
+    shown = desk.admin("GET", f"/api/admin/leads/{lead_id}").body
+    assert (shown["name"], shown["version"]) == (won, 2)
+    for sandbox in sandboxes:
+        for connection in sandbox.connections():
+            connection.close()
 
 
 @pytest.mark.parametrize("code", ["SCOPE_CHANGED", "NO_CONNECTION", "CREDENTIALS_UNREADABLE"])

@@ -25,8 +25,9 @@ _CUSTOMER_NO_LIMIT = 100
 # numbered  a returned LeadNumber is always recorded; if the lead has another one, the first stays.
 #           The vendor's numbers are zero-padded text: "17" and "000017" are one lead's
 # kept      the row itself, if its lease still stands. A worker whose lease ran out may still say
-#           that an unconfirmed create did succeed. An edit made meanwhile is due at once, and so
-#           is a refused lead when the hold has ended since: other credentials have been saved.
+#           that an unconfirmed create did succeed. An edit made meanwhile is due at once, also
+#           where what was sent before it failed for good, and so is a refused lead when the hold
+#           has ended since: other credentials have been saved.
 # closed    the attempt, once; so doing all this again adds nothing
 # frontier  the number that is longer without its zeros is the higher
 # stirred   what was looked for in vain is looked for again when a later number is known
@@ -61,11 +62,11 @@ WITH {RELAXED}, o AS MATERIALIZED (
               AND ltrim(l.easycars_lead_number, '0') <> ltrim(o.lead_number, '0') AS is_doubled
 ), kept AS (
     UPDATE lead_delivery d
-    SET state = CASE WHEN o.state = 'delivered' AND d.wanted_version > o.sent_version
+    SET state = CASE WHEN o.state IN ('delivered', 'failed') AND d.wanted_version > o.sent_version
                      THEN 'pending' ELSE o.state END,
         attempts = CASE
-            WHEN o.kind = 'delivered' AND (o.state = 'pending' OR d.wanted_version > o.sent_version)
-            THEN 0
+            WHEN o.kind = 'delivered' AND o.state = 'pending' THEN 0
+            WHEN o.state IN ('delivered', 'failed') AND d.wanted_version > o.sent_version THEN 0
             WHEN o.burns THEN d.attempts
             ELSE greatest(d.attempts - 1, 0) END,
         next_attempt_at = CASE
@@ -74,7 +75,8 @@ WITH {RELAXED}, o AS MATERIALIZED (
                 WHERE c.dealership_id = d.dealership_id AND c.hold_reason IS NOT NULL)
             THEN now()
             WHEN o.state IN ('pending', 'unconfirmed') THEN now() + make_interval(secs => o.wait)
-            WHEN o.state = 'delivered' AND d.wanted_version > o.sent_version THEN now() END,
+            WHEN o.state IN ('delivered', 'failed') AND d.wanted_version > o.sent_version
+            THEN now() END,
         lease_token = NULL,
         lease_until = NULL,
         delivered_version = CASE WHEN o.state = 'delivered' THEN o.sent_version
