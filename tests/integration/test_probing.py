@@ -1,11 +1,12 @@
 """Leads of unknown outcome, looked for at the strict simulator over HTTP (design 5.1.4)."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
 from local.easycars_simulator import Rules
-from tests.support.probing import LostLeads, lost_leads
+from tests.support.probing import HOUR, LostLeads, lost_leads
 
 KNOWN = "regular@mail.example"
 
@@ -188,3 +189,22 @@ class TestByContact:
 
         assert world.reads.contacts == [KNOWN]
         assert [world.state(lead) for lead in leads] == ["delivered"] * 3
+
+
+class TestManyAtOnce:
+    def test_every_first_answer_is_lost_in_fresh_accounts(self, world: LostLeads) -> None:
+        accounts = [f"EC70000{n}" for n in range(1, 5)]
+        world.simulator.add_fault("cut_after", operation="CreateLead", times=None)
+        leads = []
+        for account in accounts:
+            dealership = world.add_dealership(account)
+            for _ in range(5):
+                leads += world.post(dealership, *(str(uuid4()) for _ in range(10)))
+                world.scene.execute("DELETE FROM circuit_breaker")
+        assert world.count("unconfirmed") == 200
+
+        for _ in range(3):
+            world.probe(HOUR)
+
+        assert (world.count("delivered"), len(world.simulator.leads())) == (200, 200)
+        assert world.simulator.counts()["GetLeadDetail"] <= 4 * 51
