@@ -7,15 +7,15 @@ import argparse
 import os
 import platform
 from collections.abc import Iterator
-from operator import ge
+from operator import ge, le
 
-from benchmarks import imports, lead_delivery, memory
+from benchmarks import drain, imports, lead_delivery, memory
 from benchmarks.server import describe, migrated_server, open_database
 from benchmarks.stock import Contest
 from benchmarks.table import Line, as_markdown, print_table
 from forecourt.leads.calls import SLOTS
 
-PARTS = ("stock", "memory", "delivery", "imports")
+PARTS = ("stock", "memory", "delivery", "drain", "imports")
 _VENDOR_SECONDS = 0.05
 _BATCHES = 60
 
@@ -50,6 +50,8 @@ def _others(wanted: tuple[str, ...], rounds: int) -> Iterator[Line]:
         yield line
     if "delivery" in wanted:
         yield _delivery()
+    if "drain" in wanted:
+        yield from _drain()
     if "imports" in wanted:
         yield imports.measure(rounds)
 
@@ -66,6 +68,30 @@ def _delivery() -> Line:
         unit=" %",
         target=85,
         holds=ge,
+    )
+
+
+def _drain() -> Iterator[Line]:
+    measured = drain.measure(latency=_VENDOR_SECONDS)
+    hours = drain.OUTAGE_SECONDS / 3600
+    yield Line(
+        job=f"EasyCars down for {hours:.0f} h, {measured.leads:,} leads come in: calls a second",
+        ours=f"{measured.calls:,} calls",
+        other=f"one call for each lead: {measured.leads:,}",
+        figure=measured.calls / drain.OUTAGE_SECONDS,
+        unit="/s",
+        target=1,
+        holds=le,
+    )
+    yield Line(
+        job="then all of them are delivered",
+        ours=f"{measured.seconds:.0f} s; to the dealership with one {measured.lone_seconds:.0f} s",
+        other=f"latency over slots {measured.latency_bound:.0f} s;"
+        f" ten a second for the largest dealership {measured.ration_bound:.0f} s",
+        figure=measured.seconds / measured.bound,
+        unit="x",
+        target=1.5,
+        holds=le,
     )
 
 
