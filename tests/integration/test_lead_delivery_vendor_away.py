@@ -8,6 +8,7 @@ import pytest
 from forecourt.errors import ForecourtError, OutcomeUnknownError, PermanentError, RetryableError
 from forecourt.leads.breaker import Evidence, Observation, Turn
 from forecourt.leads.sink import Push, Receipt
+from forecourt.leads.steps import Step
 from forecourt.security.credentials import Environment
 from forecourt.storage.breaker import PostgresBreaker
 from tests.support.clock import let_pass
@@ -299,6 +300,29 @@ class TestTrial:
         assert scene.delivery_row(waiting)["state"] == "delivered"
         assert not is_open(scene)
 
+    def test_a_dealership_on_hold_has_its_own_one_trial_too(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        break_it(scene, dealership)
+        (lead,) = new_leads(scene, dealership, 1)
+        let_pass(scene.database, 60)
+        body = wake(scene, lead)
+
+        class HeldElsewhere(PostgresBreaker):
+            def take_trial(self, environment: Environment) -> UUID | None:
+                with scene.elsewhere() as other:
+                    assert other.ledger.take_trial(dealership)
+                return super().take_trial(environment)
+
+        scene.execute(
+            "UPDATE dealership_easycars_credentials SET hold_reason = 'Refused.',"
+            " hold_until = now()"
+        )
+        calls = len(scene.sink.sent)
+        delivery = scene.new_delivery(breaker=HeldElsewhere(scene.database))
+        delivery.deliver_batch([queued(body[0])], worker="w")
+        assert len(scene.sink.sent) == calls
+        assert PostgresBreaker(scene.database).take_trial(Environment.TEST) is not None
+
     def test_a_dead_worker_s_trial_is_another_s_after_150_s(self, scene: Scene) -> None:
         dealership = scene.add_dealership()
         break_it(scene, dealership)
@@ -314,6 +338,22 @@ class TestTrial:
         scene.deliver(*wake(scene, lead))
 
         assert scene.delivery_row(lead)["state"] == "delivered"
+
+    def test_a_defect_during_a_trial_leaves_it_to_the_next(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        break_it(scene, dealership)
+        (lead,) = new_leads(scene, dealership, 1)
+        let_pass(scene.database, 60)
+
+        def trip(step: Step) -> None:
+            if step is Step.CLAIMED:
+                raise ZeroDivisionError
+
+        delivery = scene.new_delivery(on_step=trip)
+        with pytest.raises(ZeroDivisionError):
+            delivery.deliver_batch([queued(wake(scene, lead)[0])], worker="w")
+
+        assert PostgresBreaker(scene.database).take_trial(Environment.TEST) is not None
 
 
 class TestLateOutcomes:

@@ -165,7 +165,8 @@ class LeadDelivery:
             self._deliver(batch, intake, worker, seconds_left)
         except RetryableError as error:
             self._interrupted(error)
-        self._breaker.free_trials()
+        finally:
+            self._breaker.free_trials()
         try:
             self._ledger.make_durable()
             self._announce(accepted, seconds_left)
