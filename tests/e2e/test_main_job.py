@@ -83,8 +83,11 @@ def test_a_posted_lead_is_one_create_lead_one_row_and_one_delivery(
     assert leads[0]["easycars_lead_number"] == held["leadNumber"] == "000001"
     deliveries = stack.rows("SELECT * FROM lead_delivery")
     assert [(row["state"], row["remote_id"]) for row in deliveries] == [("delivered", "000001")]
-    logs = stack.rows("SELECT * FROM easycars_sync_logs WHERE sync_type = 'Lead'")
-    assert [(row["sync_direction"], row["status"]) for row in logs] == [("Outbound", "Success")]
+    # Inbound would be the hourly refresh, should the hour strike meanwhile.
+    logs = stack.rows(
+        "SELECT * FROM easycars_sync_logs WHERE sync_type = 'Lead' AND sync_direction = 'Outbound'"
+    )
+    assert [row["status"] for row in logs] == ["Success"]
     requests = stack.simulator("requests")
     assert requests["invalid"] == []
     assert requests["counts"]["CreateLead"] == 1
@@ -97,7 +100,7 @@ def test_a_posted_lead_is_one_create_lead_one_row_and_one_delivery(
     detail = httpx.get(f"{admin}/leads/{first.json()['leadId']}", headers=bearer)
     assert detail.status_code == 200, detail.text
     assert [row["state"] for row in detail.json()["deliveries"]] == ["delivered"]
-    listed = httpx.get(f"{admin}/easycars/sync/logs", headers=bearer)
+    listed = httpx.get(f"{admin}/easycars/sync/logs?direction=outbound", headers=bearer)
     assert listed.json()["pagination"]["totalRecords"] == 1
     assert httpx.get(f"{admin}/easycars/sync/logs").status_code == 401
     foreign = stack.json("token", "--dealership", dealers[1]["id"])["token"]
@@ -105,6 +108,35 @@ def test_a_posted_lead_is_one_create_lead_one_row_and_one_delivery(
         f"{admin}/leads/{first.json()['leadId']}", headers={"Authorization": f"Bearer {foreign}"}
     )
     assert hidden.status_code == 404
+
+
+def test_an_hour_s_refresh_brings_what_easycars_staff_changed_and_sends_nothing_back(
+    stack: RunningStack, dealers: list[dict[str, Any]]
+) -> None:
+    account = dealers[0]["account"]["accountNumber"]
+    edit = {"account": account, "leadNumber": "000001", "fields": {"Rating": 1}}
+    httpx.post(f"{stack.ready['easycars_url']}/_control/lead-edits", json=edit).raise_for_status()
+
+    report = stack.json("sync", "leads")
+
+    assert (report["planned"], report["succeeded"], report["failed"]) == (3, 3, 0)
+    [lead] = stack.rows("SELECT name, rating, data_source, version FROM lead")
+    assert lead == {
+        "name": "Siobhán O'Hara", "rating": "Cold", "data_source": "WebForm", "version": 2,
+    }  # fmt: skip
+    [delivery] = stack.rows("SELECT state, delivered_version FROM lead_delivery")
+    assert (delivery["state"], delivery["delivered_version"]) == ("delivered", 2)
+    runs = stack.rows(
+        "SELECT sync_type, sync_direction, status, records_processed FROM easycars_sync_logs"
+        " WHERE job_id = %s ORDER BY dealership_id",
+        report["jobId"],
+    )
+    assert [run["records_processed"] for run in runs] == [1, 0, 0]
+    assert {(run["sync_type"], run["sync_direction"], run["status"]) for run in runs} == {
+        ("Lead", "Inbound", "Success")
+    }
+    requests = stack.simulator("requests")
+    assert (requests["invalid"], requests["counts"].get("UpdateLead")) == ([], None)
 
 
 def test_a_night_s_stock_arrives_and_one_dealership_fails_alone(
