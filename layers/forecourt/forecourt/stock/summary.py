@@ -27,7 +27,7 @@ class DealershipEnd:
 
     @property
     def succeeded(self) -> bool:
-        """A Warning counts as succeeded: the vehicles are in."""
+        """A Warning counts as succeeded: what could be used is in."""
         return self.status in {SyncStatus.SUCCESS, SyncStatus.WARNING}
 
 
