@@ -57,11 +57,13 @@ class Town:
     def close(self) -> None:
         self._client.close()
 
-    def send_leads(self, count: int) -> None:
-        for n in range(count):
+    def send_leads(self, count: int, *dealerships: int) -> None:
+        """Let leads come in, of these dealerships by turns; of all where none is named."""
+        owners = itertools.cycle(dealerships or self.dealerships)
+        for owner in itertools.islice(owners, count):
             lead = str(uuid4())
             body = lead_body(
-                self.dealerships[n % DEALERSHIPS],
+                owner,
                 lead,
                 email=f"{lead}@mail.example",
                 phone=f"04{next(self._numbers):08d}",
@@ -194,3 +196,22 @@ def test_a_vendor_whose_gateway_says_it_is_away(town: Town) -> None:
     assert town.states() == {"delivered": 120}
     assert len(town.simulator.leads()) == 120
     assert town.simulator.invalid_requests() == []
+
+
+def test_one_lead_does_not_wait_for_the_hundreds_before_it(town: Town) -> None:
+    many, one = town.dealerships[:2]
+    town.simulator.stop()
+    town.send_leads(150, many)
+    town.send_leads(1, one)
+    town.let_pass(HOUR)
+
+    town.simulator.start()
+    town.let_pass(3 * 60)
+
+    assert town.states() == {"delivered": 151}
+    before = town.scene.one(
+        "SELECT count(*) AS leads FROM lead_delivery"
+        " WHERE delivered_at < (SELECT delivered_at FROM lead_delivery WHERE dealership_id = %s)",
+        one,
+    )
+    assert before["leads"] <= 11, "the trial, and as many as one dealership is woken for at once"
