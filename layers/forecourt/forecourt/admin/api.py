@@ -21,6 +21,7 @@ from forecourt.admin.vehicles import VehicleRoutes
 from forecourt.errors import ForecourtError, RetryableError
 from forecourt.http_request import HttpRequest
 from forecourt.logs import get_logger
+from forecourt.openapi.document import OPENAPI_PATH, openapi_answer
 from forecourt.problem import Answer, Problem
 
 _RETRY_SECONDS = 5
@@ -102,7 +103,11 @@ class AdminApi:
             "correlation_id": http.request_id,
         }
         try:
-            answer = self._routed(event, http)
+            answer = (
+                openapi_answer()
+                if (http.method, http.path) == ("GET", OPENAPI_PATH)
+                else self._routed(event, http)
+            )
         except Problem as problem:
             answer = problem.to_answer(http.request_id)
             facts["problem"] = problem.kind

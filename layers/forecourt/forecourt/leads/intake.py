@@ -34,7 +34,7 @@ LEADS_PATH = "/api/leads"
 _NAMESPACE = uuid.UUID("5b0d6c0e-0c1c-5f0f-9a58-3f6a0a3f2f61")
 _RETRY_SECONDS = "5"
 _LEAST_TRUSTED_SECONDS = 5.0
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class IntakeQueue(Protocol):
@@ -280,7 +280,7 @@ def _check_content_type(request: HttpRequest) -> None:
 
 def _idempotency_key(request: HttpRequest) -> str | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and _IDEMPOTENCY_KEY.fullmatch(key) is None:
+    if key is not None and IDEMPOTENCY_KEY.fullmatch(key) is None:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "invalid-fields",

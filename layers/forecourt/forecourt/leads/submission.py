@@ -66,8 +66,12 @@ def _checked_company_value(value: Any) -> str | int | float | bool | None:  # no
 
 
 type _Text50 = Annotated[str, Field(max_length=50)]
-type Name = Annotated[str, Field(max_length=255)]
-type Email = Annotated[str, AfterValidator(_checked_email)]
+type Name = Annotated[str, Field(max_length=255, json_schema_extra={"pattern": r"\S"})]
+type Email = Annotated[
+    str,
+    AfterValidator(_checked_email),
+    Field(json_schema_extra={"format": "email", "maxLength": _EMAIL_LIMIT}),
+]
 type Phone = Annotated[str, Field(max_length=20)]
 type Message = Annotated[str, Field(max_length=10_000)]
 type VehicleId = Annotated[int, Field(ge=1, le=_LARGEST_ID)]
@@ -77,6 +81,26 @@ type AddressPart = _Text50
 type PostCode = Annotated[str, Field(max_length=10)]
 type _MemberName = Annotated[str, AfterValidator(_checked_member_name)]
 type _CompanyValue = Annotated[Any, AfterValidator(_checked_company_value)]
+type _Company = Annotated[
+    dict[_MemberName, _CompanyValue],
+    Field(
+        max_length=30,
+        json_schema_extra={
+            "propertyNames": {"pattern": f"^{_MEMBER_NAME.pattern}$"},
+            "additionalProperties": {
+                "type": ["string", "number", "boolean", "null"],
+                "maxLength": _COMPANY_TEXT_LIMIT,
+                "minimum": -_LARGEST_NUMBER,
+                "maximum": _LARGEST_NUMBER,
+            },
+        },
+    ),
+]
+type _WebAddress = Annotated[
+    str,
+    Field(max_length=2000, json_schema_extra={"pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]\S*$"}),
+    AfterValidator(_checked_web_address),
+]
 
 
 class _Part(RequestBody):
@@ -130,12 +154,10 @@ class LeadSubmission(_Part):
     vehicle_interest: Annotated[VehicleInterest, Field(strict=False)] | None = None
     finance_status: Annotated[FinanceStatus, Field(strict=False)] | None = None
     rating: Annotated[Rating, Field(strict=False)] | None = None
-    source_page_url: (
-        Annotated[str, Field(max_length=2000), AfterValidator(_checked_web_address)] | None
-    ) = None
+    source_page_url: _WebAddress | None = None
     address: SubmittedAddress | None = None
     consent: Consent | None = None
-    company: Annotated[dict[_MemberName, _CompanyValue], Field(max_length=30)] | None = None
+    company: _Company | None = None
     website: Annotated[str, Field(max_length=2000)] | None = None
 
     @property
