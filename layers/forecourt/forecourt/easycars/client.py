@@ -214,7 +214,7 @@ class EasyCarsClient:
         """
         answer = self._search_contacts(credentials, name, email, phone, deadline)
         return [
-            Contact.model_validate(contact) if isinstance(contact, dict) else Contact()
+            Contact.model_validate(contact if isinstance(contact, dict) else {})
             for contact in answer.fields["Contacts"]
         ]
 

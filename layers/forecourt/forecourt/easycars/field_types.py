@@ -5,10 +5,11 @@ tolerant: null, ``""`` and odd types may stand anywhere (spec, 1.7), so a value 
 as what it should be is None, and an unknown field is ignored.
 """
 
+import threading
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -30,7 +31,29 @@ _DOTNET_DECIMAL_DIGITS = 28
 _LARGEST_INT32 = 2**31 - 1
 
 
-class EasyCarsRequest(BaseModel):
+class _BuiltOnFirstUse(BaseModel):
+    """A model whose validator is built when it is first needed, by one thread at a time.
+
+    Building every model costs more than the rest of an import. Pydantic builds a deferred one
+    without a lock: a second thread would find it half made, and read or refuse by that.
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+    _building: ClassVar[threading.RLock] = threading.RLock()
+    _is_built: ClassVar[bool] = False
+
+    @classmethod
+    def model_validate(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401 - as inherited
+        """Validate as pydantic does, with a validator that is whole."""
+        if "_is_built" not in cls.__dict__:
+            with cls._building:
+                cls.model_rebuild()
+                cls._is_built = True
+        return super().model_validate(*args, **kwargs)
+
+
+class EasyCarsRequest(_BuiltOnFirstUse):
     """A request body without AccountNumber and AccountSecret, which only the client knows."""
 
     model_config = ConfigDict(
@@ -40,7 +63,6 @@ class EasyCarsRequest(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        defer_build=True,
     )
 
     @classmethod
@@ -69,7 +91,7 @@ class EasyCarsRequest(BaseModel):
         return self.model_dump(mode="python", by_alias=True, exclude_none=True)
 
 
-class EasyCarsAnswer(BaseModel):
+class EasyCarsAnswer(_BuiltOnFirstUse):
     """A part of an answer that is worth having with any of its fields missing."""
 
     model_config = ConfigDict(
@@ -79,7 +101,6 @@ class EasyCarsAnswer(BaseModel):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
-        defer_build=True,
     )
 
 
