@@ -125,7 +125,7 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
     """Print a list as the admin API gave it."""
     print_table(
         "Deliveries",
-        ["id", "dealership", "state", "age", "number", "next", "reason"],
+        ["id", "dealership", "state", "age", "number", "next", "code"],
         (
             (
                 str(delivery["id"]),

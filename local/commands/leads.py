@@ -55,7 +55,7 @@ def list_(
     if as_json:
         print_json(found)
     else:
-        print_leads(found)
+        print_leads(found, now=datetime.now(UTC))
 
 
 @app.command()
@@ -104,21 +104,19 @@ def set_status(
         console.print(f"It is {found['status']} already. Nothing was changed.")
 
 
-def print_leads(found: dict[str, Any]) -> None:
+def print_leads(found: dict[str, Any], *, now: datetime) -> None:
     """Print a page of leads as the admin API gave it."""
     page = found["pagination"]
     print_table(
         f"Leads, page {page['currentPage']} of {page['totalPages']}",
-        ["lead", "dealership", "received", "name", "status", "EasyCars", "marks"],
+        ["lead", "dealer", "age", "status", "number"],
         (
             (
-                text(lead["leadId"]),
+                f"{text(lead['leadId'])}\n{text(_line(lead))}",
                 str(lead["dealershipId"]),
-                local_time(lead["receivedAt"]),
-                text(lead["name"]),
+                delivery_story.age(lead, now),
                 text(lead["status"]),
-                text(lead.get("easyCarsLeadNumber") or lead.get("easyCarsState")),
-                text(_marks(lead)),
+                text(lead.get("easyCarsLeadNumber")),
             )
             for lead in found["leads"]
         ),
@@ -151,9 +149,11 @@ def print_lead(lead: dict[str, Any], *, now: datetime) -> None:
         console.print("\nIt is delivered nowhere.")
 
 
-def _marks(lead: dict[str, Any]) -> str:
+def _line(lead: dict[str, Any]) -> str:
+    """Say whose lead it is, where it stands with EasyCars, and what is odd about it."""
     marks = {"spam": lead["spam"], "same key as another": lead["sharesIdempotencyKey"]}
-    return ", ".join(name for name, holds in marks.items() if holds)
+    odd = [name for name, holds in marks.items() if holds]
+    return " · ".join([lead["name"], *filter(None, [lead.get("easyCarsState")]), *odd])
 
 
 def _consent(consent: dict[str, Any] | None) -> str:

@@ -26,7 +26,7 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 
-_NEVER_BROKEN = ("id", "dealer", "state", "age", "number", "tries", "reason", "result")
+_NEVER_BROKEN = (*("id", "lead", "dealer", "state", "age", "number", "tries", "code", "result"),)
 
 console = Console()
 errors = Console(stderr=True)

@@ -36,9 +36,9 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({}, ["Zoë O'Brien [red]", "in progress", "pending"]),
+        ({}, ["Zoë O'Brien [red] · pending", "in progress", "3 h"]),
         ({"easyCarsLeadNumber": "000123"}, ["000123"]),
-        ({"spam": True, "sharesIdempotencyKey": True}, ["spam, same key as another"]),
+        ({"spam": True, "sharesIdempotencyKey": True}, ["· spam · same key as another"]),
     ],
 )
 def test_a_page_of_leads_is_a_table(
@@ -46,7 +46,7 @@ def test_a_page_of_leads_is_a_table(
 ) -> None:
     page = {"currentPage": 1, "totalPages": 2, "pageSize": 50, "totalRecords": 51}
 
-    print_leads({"leads": [LEAD | change], "pagination": page})
+    print_leads({"leads": [LEAD | change], "pagination": page}, now=NOW)
 
     out = capsys.readouterr().out
     assert [words for words in [*said, "page 1 of 2"] if words not in out] == []
@@ -55,7 +55,7 @@ def test_a_page_of_leads_is_a_table(
 def test_no_lead_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     page = {"currentPage": 1, "totalPages": 0, "pageSize": 50, "totalRecords": 0}
 
-    print_leads({"leads": [], "pagination": page})
+    print_leads({"leads": [], "pagination": page}, now=NOW)
 
     assert capsys.readouterr().out.strip() == "No lead."
 
