@@ -55,6 +55,11 @@ class RunningStack:
     def simulator(self, path: str) -> Any:
         return httpx.get(f"{self.ready['easycars_url']}/_control/{path}", timeout=20).json()
 
+    def play_fault(self, fault: dict[str, Any]) -> None:
+        httpx.post(
+            f"{self.ready['easycars_url']}/_control/faults", json=fault, timeout=20
+        ).raise_for_status()
+
     def post_lead(self, site_key: str, body: Any, **headers: str) -> httpx.Response:
         return httpx.post(
             f"{self.ready['url']}/api/leads",

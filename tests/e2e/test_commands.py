@@ -125,6 +125,46 @@ def test_a_parked_lead_is_listed_explained_and_replayed(
     assert stack.simulator("requests")["counts"]["CreateLead"] == 1
 
 
+def test_a_lead_in_doubt_is_explained_and_resolved(
+    stack: RunningStack, dealership: dict[str, Any]
+) -> None:
+    set_credentials(stack, dealership["id"])
+    stack.play_fault({"fault": "cut_after", "operation": "CreateLead", "times": 1})
+    body = {"name": "Ümit O'Neil", "email": "umit@example.com", "message": "Hi"}
+    lead_id = stack.post_lead(dealership["siteKey"], body).json()["leadId"]
+
+    def doubtful() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = stack.json("deliveries", "list", "--state", "unconfirmed")[
+            "deliveries"
+        ]
+        return found
+
+    (unconfirmed,) = until(1, doubtful)
+    shown = stack.run("deliveries", "show", unconfirmed["id"])
+    assert f"deliveries resolve {unconfirmed['id']} --number N" in shown.stdout
+    assert lead_id in shown.stdout
+    retried = stack.run("deliveries", "retry", unconfirmed["id"])
+    assert (retried.returncode, "resolve" in retried.stderr) == (1, True)
+    blind = stack.run("deliveries", "resend", unconfirmed["id"])
+    assert (blind.returncode, "--yes" in blind.stderr) == (2, True)
+
+    [there] = [
+        lead
+        for lead in stack.simulator("leads")["leads"]
+        if lead["fields"].get("ExternalID") == lead_id
+    ]
+    number = there["leadNumber"]
+    resolved = stack.json("deliveries", "resolve", unconfirmed["id"], "--number", number)
+    assert (resolved["state"], resolved["remoteId"]) == ("delivered", number)
+    stack.json("leads", "set-status", lead_id, "in-progress", "--version", 1)
+    again = stack.run("leads", "set-status", lead_id, "won", "--version", 1)
+    assert (again.returncode, "version 2" in again.stderr) == (1, True)
+    listed = stack.run("leads", "list", "--status", "in-progress", "--no-spam")
+    assert f"{lead_id} " in listed.stdout
+    assert number in listed.stdout
+    assert "Ümit O'Neil" in stack.run("leads", "show", lead_id).stdout
+
+
 def test_credentials_are_shown_without_the_credentials(
     stack: RunningStack, dealership: dict[str, Any]
 ) -> None:
@@ -188,7 +228,7 @@ def test_a_token_speaks_for_one_side_only(stack: RunningStack) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["dealership"], ["credentials"], ["sync"], ["deliveries"], ["dlq"]],
+    [[], ["dealership"], ["credentials"], ["sync"], ["leads"], ["deliveries"], ["dlq"]],
     ids=lambda words: " ".join(words) or "forecourt",
 )
 def test_every_command_group_explains_itself(stack: RunningStack, words: list[str]) -> None:
