@@ -10,7 +10,7 @@ from forecourt.security.credentials import EasyCarsCredentials
 
 
 class EasyCarsLeadSource:
-    """Adapter of :class:`forecourt.leads.refresh.LeadSource`."""
+    """Adapter of :class:`forecourt.leads.refresh_ports.LeadSource`."""
 
     def __init__(self, client: EasyCarsClient) -> None:
         self._client = client

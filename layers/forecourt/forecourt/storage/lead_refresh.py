@@ -13,7 +13,7 @@ from forecourt.errors import SkippableError
 from forecourt.leads.inbound import Choices, HeldLead, InboundLead, Joined
 from forecourt.leads.lead import FinanceStatus, LeadStatus, Rating, VehicleInterest
 from forecourt.leads.outcome import PROBE_AFTER_SECONDS, DeliveryState
-from forecourt.leads.refresh import DueLead, DueLeads
+from forecourt.leads.refresh_ports import DueLead, DueLeads
 from forecourt.leads.status import NEW, StatusVerdict
 from forecourt.security.credentials import Environment
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
@@ -148,7 +148,7 @@ WHERE id = %(lead_id)s
 
 
 class PostgresLeadRefresh:
-    """Adapter of :class:`forecourt.leads.refresh.RefreshStore`."""
+    """Adapter of :class:`forecourt.leads.refresh_ports.RefreshStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
