@@ -75,9 +75,10 @@ def test_a_topic_that_is_away_is_not_asked_for_every_lead(scene: Scene) -> None:
     for _ in range(3):
         scene.deliver(*(lead_body(dealership) for _ in range(10)))
     let_pass(scene.database, 151)
-    scene.events.left = 14
+    scene.events.left, scene.events.requests = 14, 0
 
     assert new_sweeper(scene).sweep_once().announced == 14
+    assert scene.events.requests == 2
     scene.events.left = None
     assert new_sweeper(scene).sweep_once().announced == 16
 

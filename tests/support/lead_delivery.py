@@ -123,8 +123,10 @@ class Events:
 
     announced: list[AcceptedLead] = field(default_factory=list)
     left: int | None = None
+    requests: int = 0
 
     def publish_accepted(self, leads: Sequence[AcceptedLead]) -> Collection[UUID]:
+        self.requests += 1
         taken = leads[: self.left]
         if self.left is not None:
             self.left -= len(taken)
