@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,11 +36,18 @@ def dealership(stack: RunningStack) -> dict[str, Any]:
     return added
 
 
+@cache
+def token_at(data: Path) -> str:
+    """An administrator's token of the stack on that folder; it lasts longer than these tests."""
+    finished = RunningStack.run_anywhere("token", "--admin", "--json", "--data", data)
+    token: str = json.loads(finished.stdout)["token"]
+    return token
+
+
 def admin(stack: RunningStack, path: str) -> Any:
-    token = stack.json("token", "--admin")["token"]
     answer = httpx.get(
         f"{stack.ready['url']}/api/admin{path}",
-        headers={"Authorization": f"Bearer {token}"},
+        headers={"Authorization": f"Bearer {token_at(stack.data)}"},
         timeout=30,
     )
     assert answer.status_code == 200, answer.text
