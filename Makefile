@@ -2,13 +2,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench build invoke deploy requirements clean
+.PHONY: help setup demo up test check chaos bench build invoke deploy requirements clean
 
 bin := .venv/bin
 ENV ?= dev
 ARGS ?=
 EVENT ?=
 FUNCTION ?=
+SEED ?=
 WORKERS ?= 2
 
 # The emulator test runs what `sam build` made on this machine, so it is built for this machine;
@@ -49,6 +50,9 @@ check: setup ## Lint, formatting and types
 
 test: check build ## Everything `check` does, then every test (ARGS="-k lead")
 	$(bin)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+chaos: setup ## Kill workers amid 2,000 leads and every fault, and count what is lost (SEED= repeats a plan)
+	@$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: .venv/.bench-ready ## Measure against what others would use and print the ratios
 	$(bin)/python -m benchmarks $(ARGS)

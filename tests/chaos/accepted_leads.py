@@ -46,10 +46,14 @@ class AcceptedLead:
 
 @dataclass
 class AcceptedLeads:
-    """Makes leads up and changes them; everything is drawn from one seed."""
+    """Makes leads up and changes them; everything is drawn from one seed.
+
+    ``dealerships`` names each dealership's account, ``spam`` is the share of what is spam.
+    """
 
     chance: random.Random
     dealerships: dict[int, str]
+    spam: float = 0.02
     leads: dict[str, AcceptedLead] = field(default_factory=dict)
     _emails: list[str] = field(default_factory=list)
 
@@ -82,7 +86,7 @@ class AcceptedLeads:
             dealership_id=dealership_id,
             account=self.dealerships[dealership_id],
             email=email,
-            spam=self.chance.random() < 0.02,
+            spam=self.chance.random() < self.spam,
         )
         self.leads[lead.external_id] = lead
         body = lead_body(

@@ -40,6 +40,7 @@ class Crew:
         self._leads = leads
         self._figures = figures
         self._idle: list[Worker] = []
+        self._sweeper: Worker | None = None
         self.errors: list[str] = []
 
     def begin(self, doom: Doom | None = None) -> Work | None:
@@ -76,21 +77,22 @@ class Crew:
             self.finish(work)
 
     def sweep(self, doom: Doom | None = None) -> None:
-        """Run the sweeper's look once, in a process of its own."""
-        worker = self._world.open_worker(_SWEEPER)
+        """Let the sweeper look once; it is a process of its own and can be killed, too."""
+        worker, self._sweeper = self._sweeper or self._world.open_worker(_SWEEPER), None
         ending: Ending = worker.invoke({"task": "sweep"}, doom)
         if ending.died is not None:
             self._figures.kills_of_sweepers += 1
             return
         if ending.error is not None:
             self.errors.append(ending.error)
-        worker.close()
+        self._sweeper = worker
 
     def dismiss(self) -> None:
         """Let all idle workers end."""
-        for worker in self._idle:
+        for worker in [*self._idle, *([self._sweeper] if self._sweeper else [])]:
             worker.close()
         self._idle.clear()
+        self._sweeper = None
 
     def _note_death(self, work: Work, signum: int) -> None:
         if signum != signal.SIGKILL:

@@ -41,11 +41,14 @@ def settle(
     player: WavePlayer,
     leads: AcceptedLeads,
     chance: random.Random,
+    *,
+    later_leads: bool = True,
 ) -> None:
     """Sweep, deliver and let time pass until everything has ended, or for two weeks.
 
-    Where nothing is left but doubts, every account gets one more lead: from its number follows
-    the truth about the earlier ones. Without it a doubt about an account's last lead may be right.
+    Where nothing is left but doubts, every account gets one more lead with `later_leads`: from its
+    number follows the truth about the earlier ones. Without it a doubt about an account's last
+    lead may be right.
     """
     until = world.passed + _MOST_HOURS * _HOUR
     doubtful_since: float | None = None
@@ -61,7 +64,7 @@ def settle(
             doubtful_since = None
         elif doubtful_since is None:
             doubtful_since = world.passed
-        elif world.passed - doubtful_since > _DOUBTFUL_HOURS * _HOUR:
+        elif later_leads and world.passed - doubtful_since > _DOUBTFUL_HOURS * _HOUR:
             for dealership_id in leads.dealerships:
                 player.accept(1, chance, dealership_id)
             doubtful_since = None

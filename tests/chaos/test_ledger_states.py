@@ -279,7 +279,8 @@ class LedgerMachine(RuleBasedStateMachine):
             probe_from=row.probe_from,
             probe_upto=None,
         )
-        self._probes.settle(self._scope, [again], seen=None)
+        known = self._probes.known_numbers(self._scope, self._account.credentials.lead_source)
+        self._probes.settle(self._scope, [again], since=known.as_of)
 
     def _end_all(self) -> None:
         """Let everybody do what they have to, and see that all ends well."""

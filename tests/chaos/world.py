@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from forecourt.errors import RetryableError
 from forecourt.storage.lead_edits import PostgresLeadEdits
-from local.easycars_simulator import Account, EasyCarsSimulator
+from local.easycars_simulator import Account, EasyCarsSimulator, Rules
 from local.postgres import EmbeddedPostgres
 from tests.chaos.accepted_leads import AcceptedLeads
 from tests.chaos.aws_endpoint import AwsEndpoint
@@ -169,21 +169,21 @@ class Harness:
             connection.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
 
     @contextmanager
-    def world(self, chance: random.Random, habits: Habits) -> Iterator[World]:
-        """Lend a world with no dealership in it."""
-        with self._databases.migrated_database() as url:
-            scene = Scene(url)
+    def world(
+        self, chance: random.Random, habits: Habits, rules: Rules | None = None
+    ) -> Iterator[World]:
+        """Lend a world with no dealership in it; `rules` are the vendor's."""
+        with self._databases.migrated_database() as url, closing(Scene(url)) as scene:
             login = {
                 "username": str(conninfo_to_dict(url)["user"]),
                 "password": str(conninfo_to_dict(url)["password"]),
             }
             queue = StandardQueue(random.Random(chance.random()), habits)
             with (
-                EasyCarsSimulator(accounts=()) as simulator,
+                EasyCarsSimulator(accounts=(), rules=rules) as simulator,
                 AwsEndpoint(queue, scene.keys, login) as aws,
             ):
                 yield World(scene, simulator, aws, self._workers, self._postgres)
-            scene.close()
 
 
 def vendor_account(number: str) -> Account:
