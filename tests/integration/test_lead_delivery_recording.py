@@ -61,6 +61,24 @@ class TestNumbers:
         assert (attempt["outcome"], attempt["remote_id"]) == ("delivered", "000555")
         assert scene.alerts.published == []
 
+    def test_a_create_that_answers_the_number_the_lead_got_meanwhile_doubled_nothing(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+
+        def found_meanwhile(_: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.execute("UPDATE lead SET easycars_lead_number = '000700'")
+            return Receipt(lead_number="700", customer_no="00004")
+
+        scene.sink.will(found_meanwhile)
+        scene.deliver(lead_body(dealership, LEAD))
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["remote_id"]) == ("delivered", "000700")
+        assert scene.attempts(LEAD)[0]["outcome"] == "delivered"
+        assert scene.alerts.published == []
+
 
 class TestDeletedMeanwhile:
     def test_a_lead_deleted_during_its_call_is_not_created_once_more(
