@@ -228,7 +228,16 @@ def test_a_token_speaks_for_one_side_only(stack: RunningStack) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["dealership"], ["credentials"], ["site-key"], ["sync"], ["leads"], ["deliveries"], ["dlq"]],
+    [
+        [],
+        ["dealership"],
+        ["credentials"],
+        ["site-key"],
+        ["sync"],
+        ["leads"],
+        ["deliveries"],
+        ["dlq"],
+    ],
     ids=lambda words: " ".join(words) or "forecourt",
 )
 def test_every_command_group_explains_itself(stack: RunningStack, words: list[str]) -> None:
