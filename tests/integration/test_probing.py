@@ -68,6 +68,15 @@ class TestOneLostAnswer:
         world.probe(11)
         assert world.state(lead) == "delivered"
 
+    def test_whoever_asks_for_it_earlier_is_not_heard(self, world: LostLeads) -> None:
+        lead = world.lose(world.add_dealership(), acted=False)
+        world.let_pass(170)
+        world.scene.execute("UPDATE lead_delivery SET next_attempt_at = now()")
+
+        world.probe(0)
+
+        assert (world.reads.contacts, world.state(lead)) == ([], "unconfirmed")
+
     def test_an_answer_that_commits_late_is_found(self, world: LostLeads) -> None:
         dealership = world.add_dealership()
         world.post(dealership)

@@ -1,6 +1,7 @@
 """Searches that are cut short, workers that die or wake late, and a vendor that fails."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +9,10 @@ import pytest
 
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.leads.ledger import LEASE_SECONDS
-from forecourt.leads.probe_ports import Finding, Unconfirmed
+from forecourt.leads.probe_ports import Finding, FoundLead, Unconfirmed
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import Push, Receipt
-from tests.support.probing import HOUR, OUTCOME_KNOWN, LostLeads, lost_leads
+from tests.support.probing import HOUR, OUTCOME_KNOWN, LostLeads, WatchedProbe, lost_leads
 
 KNOWN = "regular@mail.example"
 
@@ -136,6 +137,14 @@ class TestOneAtATime:
         assert world.state(lead) == "pending"
 
 
+class ConfusedProbe(WatchedProbe):
+    """Shows lead 17, whichever was asked for."""
+
+    def read_lead(self, *asked: Any, **options: Any) -> FoundLead | None:
+        found = super().read_lead(*asked, **options)
+        return None if found is None else replace(found, number="000017")
+
+
 class TestVendorFailing:
     @pytest.mark.parametrize(
         ("fault", "options", "outcome"),
@@ -179,6 +188,18 @@ class TestVendorFailing:
         world.simulator.clear_faults()
         world.probe(HOUR)
         assert world.numbers(lead) == [world.scene.delivery_row(lead)["remote_id"]]
+
+    def test_an_answer_about_another_number_is_none(self, world: LostLeads) -> None:
+        lead = lose_among(world, 2, acted=False)
+        prober = world.new_prober(probe=ConfusedProbe(world.client))
+        world.delivery = world.scene.new_delivery(
+            sink=EasyCarsLeadSink(world.client), prober=prober
+        )
+
+        world.probe(0)
+
+        assert world.state(lead) == "unconfirmed"
+        assert "another lead than number 000004" in world.probes_of(lead)[-1][2]
 
     def test_what_was_concluded_before_stands(self, world: LostLeads) -> None:
         dealership = world.add_dealership()
