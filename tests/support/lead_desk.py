@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -14,6 +14,7 @@ from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.easycars.write_window import WindowedTransport
 from forecourt.security.credentials import Environment
 from forecourt.storage.credentials import CredentialVault
+from forecourt.storage.postgres import Database
 from local.easycars_simulator import Account, EasyCarsSimulator
 from tests.support.admin_api import AdminClient, Answered
 from tests.support.clock import let_pass
@@ -142,3 +143,14 @@ def lead_desk(
         desk.connect(simulator.accounts()[0])
         yield desk
         scene.close()
+
+
+def store_lead(database: Database, dealership_id: int) -> UUID:
+    """Store a lead that is delivered nowhere; its id."""
+    lead_id = uuid4()
+    database.connection().execute(
+        "INSERT INTO lead (dealership_id, external_id, name, email, phone, message)"
+        " VALUES (%s, %s, 'Kim', 'kim@mail.example', '04', 'Hi')",
+        (dealership_id, lead_id),
+    )
+    return lead_id
