@@ -59,6 +59,7 @@ def account(
                 QueueUrl=inbox, AttributeNames=["QueueArn"]
             )["Attributes"]["QueueArn"],
         )
+        images = boto3.client("sqs").create_queue(QueueName="images")["QueueUrl"]
         environment = {
             **opened.environment,
             "ALERT_TOPIC_ARN": topic,
@@ -68,6 +69,7 @@ def account(
             "DATABASE_SSLMODE": "disable",
             "EASYCARS_TEST_URL": vendor.url,
             "EASYCARS_PRODUCTION_URL": vendor.url,
+            "IMAGES_QUEUE_URL": images,
             "POWERTOOLS_METRICS_NAMESPACE": "Forecourt",
             "POWERTOOLS_SERVICE_NAME": "sync_summary",
         }
