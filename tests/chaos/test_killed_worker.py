@@ -1,218 +1,140 @@
-"""A worker that dies between any two steps of a delivery loses no lead and doubles none."""
+"""A worker that dies at a step of a delivery, one step at a time: what the ledger says then.
 
-import os
-import signal
+And what it comes to in the end: nothing is lost, nothing is doubled.
+"""
+
+import random
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from forecourt.leads.steps import Step
-from local.easycars_simulator import Account, EasyCarsSimulator, Fault, default_accounts
-from tests.support.delivery_world import (
-    DeliveryWorld,
-    aws_variables,
-    delivery_world,
-    moto_server,
-    sqs_event,
-)
-from tests.support.handlers import new_sandbox
-from tests.support.lead_delivery import lead_body, wake_up_body
-from tests.support.mortal_worker import Invocation
+from tests.chaos.accepted_leads import AcceptedLeads
+from tests.chaos.chaos_run import add_dealerships
+from tests.chaos.checker import judge
+from tests.chaos.crew import Crew, Work
+from tests.chaos.figures import Figures
+from tests.chaos.settling import remains_of, settle
+from tests.chaos.standard_queue import VISIBILITY_SECONDS, Habits
+from tests.chaos.wave_player import WavePlayer
+from tests.chaos.workers import Doom
+from tests.chaos.world import Harness, World
+
+LEADS = 4
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    with moto_server() as endpoint:
-        yield endpoint
+class Scenario:
+    """One dealership whose leads wait on the queue."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._chance = random.Random(1)
+        self.leads = AcceptedLeads(self._chance, add_dealerships(world, 1, 1), spam=0.0)
+        self.figures = Figures()
+        self.crew = Crew(world, self.leads, self.figures)
+        self._player = WavePlayer(world, self.leads, self.crew, self.figures)
+
+    def accept(self, count: int) -> None:
+        for _ in range(count):
+            _, body = self.leads.new()
+            self.world.queue.send(body)
+
+    def begin(self, doom: Doom | None = None) -> Work:
+        work = self.crew.begin(doom)
+        assert work is not None
+        return work
+
+    def kill(self, step: Step, nth: int = 1) -> None:
+        """Let a worker take all there is, and die at a step."""
+        self.crew.finish(self.begin(Doom(step=step, nth=nth)))
+        assert self.figures.kills == 1
+
+    def messages_come_back(self) -> None:
+        """Let the leases end and the next worker take the same messages."""
+        self.world.let_pass(VISIBILITY_SECONDS)
+        self.crew.deliver()
+
+    def states(self) -> Counter[str]:
+        rows = self.world.rows("SELECT state FROM lead_delivery")
+        return Counter(row["state"] for row in rows)
+
+    def ends_well(self) -> None:
+        """Let everything go its way; then every lead is there once, with its last version."""
+        settle(self.world, self.crew, self._player, self.leads, self._chance)
+        assert judge(remains_of(self.world, self.leads, errors=self.crew.errors)) == []
 
 
 @pytest.fixture
-def account() -> Account:
-    return default_accounts(1, vehicles=1)[0]
-
-
-@pytest.fixture
-def world(
-    aws: str, account: Account, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[DeliveryWorld]:
-    for name, value in aws_variables(aws).items():
-        monkeypatch.setenv(name, value)
-    with (
-        EasyCarsSimulator(accounts=[account]) as simulator,
-        delivery_world(database_url, simulator, tmp_path) as world,
-    ):
-        for name, value in world.environment.items():
-            monkeypatch.setenv(name, value)
-        world.environment = dict(os.environ)
-        yield world
-
-
-class Survivor:
-    """The sandbox the messages come back to."""
-
-    def __init__(self) -> None:
-        self._module = new_sandbox("lead_delivery")
-
-    def deliver(self, bodies: list[str]) -> list[str]:
-        answer = self._module.handler(sqs_event(bodies, receive_count=2), Invocation())
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    def close(self) -> None:
-        self._module.delivery().close()
-        self._module.easycars().close()
-        self._module.database().close()
-
-
-@pytest.fixture
-def survivor(world: DeliveryWorld) -> Iterator[Survivor]:
-    assert world.environment
-    survivor = Survivor()
-    yield survivor
-    survivor.close()
-
-
-def states(world: DeliveryWorld) -> Counter[str]:
-    return Counter(row["state"] for row in world.scene.rows("SELECT state FROM lead_delivery"))
-
-
-def assert_nothing_lost_or_doubled(world: DeliveryWorld, leads: list[str]) -> None:
-    """Every lead has ended; a delivered one is at the vendor once, any other at most once."""
-    rows = {
-        str(row["external_id"]): row
-        for row in world.scene.rows(
-            "SELECT l.external_id, l.easycars_lead_number, d.state, d.last_error_code"
-            " FROM lead l JOIN lead_delivery d ON d.lead_id = l.id"
-        )
-    }
-    there = Counter(lead["fields"]["ExternalID"] for lead in world.simulator.leads())
-    numbers = {lead["fields"]["ExternalID"]: lead["leadNumber"] for lead in world.simulator.leads()}
-    assert set(rows) == set(leads)
-    assert world.simulator.invalid_requests() == []
-    for lead, row in rows.items():
-        assert row["state"] in {"delivered", "unconfirmed"}
-        assert there[lead] <= 1
-        if row["state"] == "delivered":
-            assert numbers[lead] == row["easycars_lead_number"]
-        else:
-            assert row["last_error_code"] in {"LEASE_EXPIRED", "CONNECTION_CUT"}
-
-
-def killed(world: DeliveryWorld, bodies: list[str], step: Step, nth: int = 1) -> None:
-    worker = world.start_worker(bodies, step, nth)
-    _, errors = worker.communicate(timeout=60)
-    assert worker.returncode == -signal.SIGKILL, errors
-
-
-def messages_come_back(world: DeliveryWorld, survivor: Survivor, bodies: list[str]) -> None:
-    """Hand the batch out again at once, as a duplicate, and then when the leases have ended."""
-    survivor.deliver(bodies)
-    world.scene.pass_time("151 s")
-    assert survivor.deliver(bodies) == []
-    assert survivor.deliver(bodies) == []
+def scenario(harness: Harness) -> Iterator[Scenario]:
+    with harness.world(random.Random(1), Habits()) as world:
+        playing = Scenario(world)
+        yield playing
+        playing.crew.dismiss()
 
 
 @pytest.mark.parametrize(
     ("step", "nth", "expected"),
     [
-        (Step.STORED, 1, {"delivered": 4}),
-        (Step.CLAIMED, 1, {"unconfirmed": 4}),
-        (Step.CALLING, 1, {"unconfirmed": 4}),
-        (Step.CALLING, 4, None),
+        (Step.STORED, 1, {"pending": LEADS}),
+        (Step.CLAIMED, 1, {"in_progress": LEADS}),
+        (Step.CALLING, 1, {"in_progress": LEADS}),
+        (Step.CALLING, LEADS, None),
         (Step.CALLED, 1, None),
-        (Step.CALLED, 4, None),
+        (Step.CALLED, LEADS, None),
         (Step.RECORDED, 1, None),
-        (Step.ACKNOWLEDGING, 1, {"delivered": 4}),
+        (Step.ANNOUNCED, 1, {"delivered": LEADS}),
+        (Step.ACKNOWLEDGING, 1, {"delivered": LEADS}),
     ],
 )
 def test_creates_of_a_killed_worker(
-    world: DeliveryWorld,
-    survivor: Survivor,
-    account: Account,
-    *,
-    step: Step,
-    nth: int,
-    expected: dict[str, int] | None,
+    scenario: Scenario, *, step: Step, nth: int, expected: dict[str, int] | None
 ) -> None:
-    dealership = world.add_dealership(account)
-    leads = [str(uuid4()) for _ in range(4)]
-    bodies = [lead_body(dealership, lead) for lead in leads]
-
-    killed(world, bodies, step, nth)
-    messages_come_back(world, survivor, bodies)
-
-    assert_nothing_lost_or_doubled(world, leads)
+    scenario.accept(LEADS)
+    scenario.kill(step, nth)
     if expected is not None:
-        assert states(world) == expected
+        assert scenario.states() == expected
     if step is Step.RECORDED:
-        assert states(world)["delivered"] >= 1
+        assert scenario.states()["delivered"] >= 1
+
+    scenario.messages_come_back()
+    assert "in_progress" not in scenario.states()
+    scenario.ends_well()
 
 
-def test_killed_while_the_vendor_keeps_silent(
-    world: DeliveryWorld, survivor: Survivor, account: Account
-) -> None:
-    dealership = world.add_dealership(account)
-    leads = [str(uuid4()) for _ in range(4)]
-    bodies = [lead_body(dealership, lead) for lead in leads]
-    world.simulator.put_fault(Fault(kind="hang", operation="CreateLead", times=2))
-
-    worker = world.start_worker(bodies)
-    wait_until(lambda: states(world)["delivered"] == 2)
-    worker.kill()
-    worker.communicate(timeout=60)
-    messages_come_back(world, survivor, bodies)
-
-    assert_nothing_lost_or_doubled(world, leads)
-    assert states(world) == {"delivered": 2, "unconfirmed": 2}
+def test_killed_while_the_vendor_keeps_silent(scenario: Scenario) -> None:
+    scenario.world.simulator.add_fault("hang", operation="CreateLead", times=2)
+    scenario.accept(LEADS)
+    work = scenario.begin()
+    wait_until(lambda: scenario.states()["delivered"] == 2)
+    work.worker.kill()
+    scenario.crew.finish(work)
+    assert scenario.states() == {"delivered": 2, "in_progress": 2}
+    scenario.ends_well()
 
 
 @pytest.mark.parametrize("step", [Step.CLAIMED, Step.CALLING, Step.CALLED, Step.ACKNOWLEDGING])
-def test_updates_of_a_killed_worker_are_done_by_the_next(
-    world: DeliveryWorld, survivor: Survivor, account: Account, step: Step
-) -> None:
-    dealership = world.add_dealership(account)
-    lead = str(uuid4())
-    assert survivor.deliver([lead_body(dealership, lead, rating="Cold")]) == []
-    world.scene.edit(lead, "rating = 'Hot'")
-    wake_up = wake_up_body(lead, dealership, world.scene.delivery_row(lead)["id"])
-
-    killed(world, [wake_up], step)
-    messages_come_back(world, survivor, [wake_up])
-    world.scene.pass_time("181 s")
-    assert survivor.deliver([wake_up]) == []
-
-    assert states(world) == {"delivered": 1}
-    (there,) = world.simulator.leads()
-    assert there["fields"]["Rating"] == 3
-    assert world.scene.delivery_row(lead)["delivered_version"] == 2
+def test_updates_of_a_killed_worker_are_done_by_another(scenario: Scenario, step: Step) -> None:
+    scenario.accept(1)
+    scenario.crew.deliver()
+    assert scenario.world.edit_one(scenario.leads, tell=True)
+    scenario.kill(step)
+    scenario.ends_well()
+    (lead,) = scenario.leads
+    assert lead.version == 2
 
 
 @pytest.mark.parametrize("step", [Step.RECORDED, Step.WOKEN])
-def test_killed_around_the_wake_up_of_a_retry(
-    world: DeliveryWorld, survivor: Survivor, account: Account, step: Step
-) -> None:
-    dealership = world.add_dealership(account)
-    lead = str(uuid4())
-    body = lead_body(dealership, lead)
-    world.simulator.put_fault(
-        Fault(kind="http_429", operation="CreateLead", retry_after=5, times=1)
-    )
-
-    killed(world, [body], step)
-    assert survivor.deliver([body]) == []
-    assert states(world) == {"pending": 1}
-    world.scene.pass_time("10 s")
-    assert survivor.deliver([body]) == []
-
-    assert_nothing_lost_or_doubled(world, [lead])
-    assert states(world) == {"delivered": 1}
+def test_killed_around_the_wake_up_of_a_retry(scenario: Scenario, step: Step) -> None:
+    scenario.world.simulator.add_fault("http_429", operation="CreateLead", retry_after=5)
+    scenario.accept(1)
+    scenario.kill(step)
+    assert scenario.states() == {"pending": 1}
+    scenario.ends_well()
 
 
-def wait_until(condition: Any, seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"
