@@ -31,6 +31,7 @@ class JournaledQueue(Queue):
     """A moto queue that writes its messages to the journal."""
 
     journal: Journal
+    _last_purged_at: float | None = None  # moto's __init__ ran before this was its class
 
     def add_message(self, message: Message) -> None:
         """Take a message in, on disk first; a move to a dead-letter queue comes here too."""

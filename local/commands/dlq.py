@@ -6,6 +6,7 @@ words and who put back what.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import batched
 from typing import Annotated, Any
 
@@ -148,7 +149,7 @@ def redrive(
         ids = [letter["messageId"] for letter in chosen]
         print_json({"dryRun": not yes, "messages": ids, "failed": failed})
     else:
-        _print_redriven(chosen, done=yes)
+        _print_redriven(chosen, done=yes, archived=archived)
         for failure in failed:
             errors.print(text(f"Not moved: {failure['messageId']}. {failure['detail']}"))
     if failed:
@@ -165,7 +166,7 @@ def _query(*, archived: bool) -> dict[str, Any]:
     return {"archived": "true" if archived else None}
 
 
-def _print_redriven(letters: list[dict[str, Any]], *, done: bool) -> None:
+def _print_redriven(letters: list[dict[str, Any]], *, done: bool, archived: bool) -> None:
     if not letters:
         console.print("Nothing was put back." if done else "No dead letter. Nothing to do.")
         return
@@ -176,4 +177,6 @@ def _print_redriven(letters: list[dict[str, Any]], *, done: bool) -> None:
     for letter in letters:
         lead = f", lead {letter['leadId']}" if letter["leadId"] else ""
         console.print(text(f"  {letter['messageId']}  {letter['reason']}{lead}"))
+        if archived and datetime.fromisoformat(letter["inQueueUntil"]) > datetime.now(UTC):
+            console.print("    It is still in the queue, and stays there: leave out --archived.")
     console.print("Nothing was moved. Repeat with --yes to do it.")

@@ -218,6 +218,19 @@ def test_a_dead_letter_is_explained_picked_and_put_back(stack: RunningStack) -> 
     (back,) = until(1, lambda: [m for m in dead() if m["messageId"] != letter["messageId"]])
     assert back["reason"] == "MALFORMED_MESSAGE"
 
+    target.client("lambda").invoke(
+        FunctionName=target.resource("DeliverySweeperFunction"), Payload=b'{"task": "archive"}'
+    )
+    (copy,) = stack.json("dlq", "list", "--archived")["messages"]
+    assert copy["messageId"] == back["messageId"]
+    early = stack.run("dlq", "redrive", copy["messageId"], "--archived")
+    assert "still in the queue" in early.stdout
+    sqs.purge_queue(QueueUrl=target.resource("LeadsDeadLetterQueue"))
+    restored = stack.json("dlq", "redrive", copy["messageId"], "--archived", "--yes")
+    assert restored["messages"] == [copy["messageId"]]
+    assert stack.json("dlq", "list", "--archived")["messages"] == []
+    until(1, dead)
+
 
 def test_a_token_speaks_for_one_side_only(stack: RunningStack) -> None:
     finished = stack.run("token", "--admin", "--dealership", 1)
