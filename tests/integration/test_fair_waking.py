@@ -25,6 +25,17 @@ def unknown() -> OutcomeUnknownError:
     return OutcomeUnknownError(code="TIMEOUT", detail="No answer.", target="EasyCars")
 
 
+def open_breaker(scene: Scene, seconds: float, trial: float | None = None) -> None:
+    scene.execute(
+        "INSERT INTO circuit_breaker (target, environment, open_until, trial_until)"
+        " VALUES ('EasyCars', 'Test', now() + make_interval(secs => %s),"
+        " now() + make_interval(secs => %s)) ON CONFLICT (target, environment) DO UPDATE"
+        " SET open_until = excluded.open_until, trial_until = excluded.trial_until",
+        seconds,
+        trial,
+    )
+
+
 class TestRation:
     def test_ten_of_a_dealership_the_longest_due_first(self, scene: Scene) -> None:
         dealership = scene.add_dealership()
@@ -79,32 +90,23 @@ class TestRation:
 
 
 class TestBreakerAndHold:
-    def open_breaker(self, scene: Scene, seconds: float, trial: float | None = None) -> None:
-        scene.execute(
-            "INSERT INTO circuit_breaker (target, environment, open_until, trial_until)"
-            " VALUES ('EasyCars', 'Test', now() + make_interval(secs => %s),"
-            " now() + make_interval(secs => %s))",
-            seconds,
-            trial,
-        )
-
     def test_nothing_is_woken_for_a_vendor_that_is_down(self, scene: Scene) -> None:
         seed_due(scene, scene.add_dealership(), 3)
-        self.open_breaker(scene, 60)
+        open_breaker(scene, 60)
 
         assert sweep(scene) == []
 
     def test_one_goes_to_see_whether_it_is_back(self, scene: Scene) -> None:
         for _ in range(2):
             seed_due(scene, scene.add_dealership(), 3)
-        self.open_breaker(scene, -1)
+        open_breaker(scene, -1)
 
         assert len(sweep(scene)) == 1
         assert sweep(scene) == []
 
     def test_nobody_is_woken_while_that_one_is_under_way(self, scene: Scene) -> None:
         seed_due(scene, scene.add_dealership(), 3)
-        self.open_breaker(scene, -1, trial=100)
+        open_breaker(scene, -1, trial=100)
 
         assert sweep(scene) == []
 
@@ -117,7 +119,7 @@ class TestBreakerAndHold:
         )
         for dealership in (tested, sold):
             seed_due(scene, dealership, 3)
-        self.open_breaker(scene, 60)
+        open_breaker(scene, 60)
 
         sweep(scene)
 
@@ -145,6 +147,7 @@ class TestProbes:
         scene.sink.will(*[unknown()] * count)
         for lead in leads:
             scene.deliver(lead_body(dealership, lead))
+        scene.execute("DELETE FROM circuit_breaker")
         return leads
 
     def test_one_of_an_account_is_woken_when_it_may_be_probed(self, scene: Scene) -> None:
@@ -171,6 +174,62 @@ class TestProbes:
         assert sweep(scene) == []
         let_pass(scene.database, 61)
         assert len(sweep(scene)) == 1
+
+    def test_ten_accounts_at_once_those_that_wait_longest(self, scene: Scene) -> None:
+        dealerships = [scene.add_dealership() for _ in range(12)]
+        for dealership in dealerships:
+            self.unconfirmed(scene, dealership, 1)
+            let_pass(scene.database, 181)
+
+        assert len(sweep(scene)) == 10
+        assert woken_by_dealership(scene) == dict.fromkeys(dealerships[:10], 1)
+        assert sweep(scene) == []
+        self.find_nothing(scene)
+        sweep(scene)
+        assert woken_by_dealership(scene) == dict.fromkeys(dealerships[10:], 1)
+
+    def test_one_account_at_a_time_looks_whether_a_vendor_is_back(self, scene: Scene) -> None:
+        for _ in range(4):
+            self.unconfirmed(scene, scene.add_dealership(), 2)
+        let_pass(scene.database, 181)
+        open_breaker(scene, -1)
+
+        assert len(sweep(scene)) == 1
+        assert sweep(scene) == []
+        self.find_nothing(scene, "retryable")
+        assert sweep(scene) == []
+        let_pass(scene.database, 21)
+        assert len(sweep(scene)) == 1
+        self.find_nothing(scene)
+        assert len(sweep(scene)) == 1
+
+    def test_another_environment_is_looked_into_meanwhile(self, scene: Scene) -> None:
+        tested = [scene.add_dealership() for _ in range(2)]
+        sold = [scene.add_dealership() for _ in range(2)]
+        for dealership in tested + sold:
+            self.unconfirmed(scene, dealership, 1)
+        scene.execute(
+            "UPDATE dealership_easycars_credentials SET environment = 'Production'"
+            " WHERE dealership_id = ANY(%s)",
+            sold,
+        )
+        let_pass(scene.database, 181)
+        open_breaker(scene, 60)
+
+        sweep(scene)
+
+        assert woken_by_dealership(scene) == dict.fromkeys([tested[0], *sold], 1)
+
+    def find_nothing(self, scene: Scene, outcome: str = "inconclusive") -> None:
+        """Look in vain for what is awake."""
+        scene.execute(
+            "WITH looked AS (UPDATE lead_delivery SET woken_until = NULL,"
+            " next_attempt_at = now() + interval '1 hour' WHERE woken_until > now()"
+            " RETURNING id)"
+            " INSERT INTO lead_delivery_attempt (delivery_id, attempt_no, operation, outcome)"
+            " SELECT id, 2, 'probe', %s FROM looked",
+            outcome,
+        )
 
 
 def test_waking_reads_by_index_whatever_has_been_delivered(scene: Scene) -> None:

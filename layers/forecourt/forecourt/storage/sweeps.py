@@ -18,7 +18,11 @@ from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Database
 from forecourt.storage.refusals import count_failing_sites
 
-_MOST_PROBES = 50
+_MOST_PROBES = 10
+"""Accounts looked into at once: half of the workers stay free for deliveries."""
+
+_UNANSWERED_SECONDS = 20.0
+"""How long nobody looks where EasyCars may be away, after one who got no answer."""
 
 _ASLEEP = "(d.woken_until IS NULL OR d.woken_until <= now())"
 
@@ -88,20 +92,52 @@ FROM noted JOIN lead l ON l.id = noted.lead_id
 ORDER BY noted.turn, noted.next_attempt_at, noted.delivery_id
 """  # noqa: S608 - the interpolated parts are constants
 
+# awake      accounts a worker is about to look into, or looking
+# spared     environments of an EasyCars that may be away, while one looks or a moment after one
+#            got no answer: searches are not stopped by the breaker, but hundreds are no help
+# accounts   per account, what waits longest
 _WAKE_PROBES = f"""
-WITH {RELAXED}, due AS MATERIALIZED (
-    SELECT DISTINCT ON (d.remote_scope) d.id
+WITH {RELAXED}, awake AS MATERIALIZED (
+    SELECT d.remote_scope, c.environment
     FROM lead_delivery d
     LEFT JOIN dealership_easycars_credentials c
         ON c.dealership_id = d.dealership_id AND c.is_active
+    WHERE d.state = 'unconfirmed' AND d.woken_until > now()
+), spared AS MATERIALIZED (
+    SELECT b.environment
+    FROM circuit_breaker b
+    WHERE b.target = 'EasyCars' AND b.open_until IS NOT NULL
+      AND (EXISTS (SELECT FROM awake WHERE awake.environment = b.environment)
+           OR EXISTS (
+               SELECT FROM lead_delivery_attempt a
+               JOIN lead_delivery d ON d.id = a.delivery_id
+               JOIN dealership_easycars_credentials c
+                   ON c.dealership_id = d.dealership_id AND c.is_active
+               WHERE a.started_at > now() - make_interval(secs => %(unanswered)s)
+                 AND a.operation = 'probe' AND a.outcome = 'retryable'
+                 AND c.environment = b.environment))
+), accounts AS (
+    SELECT DISTINCT ON (d.remote_scope) d.id, d.next_attempt_at, c.environment,
+           b.open_until IS NOT NULL AS may_be_away
+    FROM lead_delivery d
+    LEFT JOIN dealership_easycars_credentials c
+        ON c.dealership_id = d.dealership_id AND c.is_active
+    LEFT JOIN circuit_breaker b ON b.target = 'EasyCars' AND b.environment = c.environment
     WHERE d.state = 'unconfirmed' AND d.target = 'EasyCars' AND d.next_attempt_at <= now()
       AND (c.hold_reason IS NULL OR coalesce(c.hold_until <= now(), true))
-      AND NOT EXISTS (
-          SELECT FROM lead_delivery other
-          WHERE other.state = 'unconfirmed' AND other.woken_until > now()
-            AND other.remote_scope IS NOT DISTINCT FROM d.remote_scope)
+      AND NOT EXISTS (SELECT FROM awake
+                      WHERE awake.remote_scope IS NOT DISTINCT FROM d.remote_scope)
+      AND NOT EXISTS (SELECT FROM spared WHERE spared.environment = c.environment)
     ORDER BY d.remote_scope, d.next_attempt_at, d.id
-    LIMIT %(most)s
+), turns AS (
+    SELECT id, next_attempt_at, may_be_away, row_number() OVER (
+               PARTITION BY environment ORDER BY next_attempt_at, id) AS turn
+    FROM accounts
+), due AS MATERIALIZED (
+    SELECT id FROM turns
+    WHERE NOT may_be_away OR turn = 1
+    ORDER BY next_attempt_at, id
+    LIMIT (SELECT greatest(%(most)s - count(*), 0) FROM awake)
 ), locked AS MATERIALIZED (
     SELECT d.id FROM due JOIN lead_delivery d ON d.id = due.id
     WHERE d.state = 'unconfirmed' AND d.next_attempt_at <= now() AND {_ASLEEP}
@@ -167,8 +203,12 @@ class PostgresSweeps:
         )
 
     def wake_probes(self) -> Sequence[WakeUp]:
-        """Choose one due unconfirmed delivery per account, of 50 accounts at most."""
-        return self._wake(_WAKE_PROBES, {"most": _MOST_PROBES})
+        """Choose one due unconfirmed delivery per account, and note that a message is coming.
+
+        Ten accounts at once; of an environment whose breaker is not closed one, and none for 20 s
+        after one got no answer.
+        """
+        return self._wake(_WAKE_PROBES, {"most": _MOST_PROBES, "unanswered": _UNANSWERED_SECONDS})
 
     def forget_woken(self, delivery_ids: Collection[int]) -> None:
         """Take back that a message is on its way."""
@@ -193,7 +233,7 @@ class PostgresSweeps:
         counts = cursor.execute(_GAUGES).fetchone() or {}
         return counts | {"SitesOnlyFailing": float(count_failing_sites(self._database))}
 
-    def _wake(self, statement: str, limits: Mapping[str, int]) -> Sequence[WakeUp]:
+    def _wake(self, statement: str, limits: Mapping[str, float]) -> Sequence[WakeUp]:
         cursor = self._database.connection().cursor(row_factory=dict_row)
         rows = cursor.execute(
             statement.encode(), {**limits, "on_its_way": ON_ITS_WAY_SECONDS}
