@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from forecourt.aws.clients import WHILE_A_WEBSITE_WAITS
 from forecourt.aws.intake_metrics import EmfIntakeMetrics
 from forecourt.aws.intake_queue import SqsIntakeQueue
 from forecourt.aws.s3 import JsonBucket
@@ -25,11 +26,11 @@ def settings() -> LeadIntakeSettings:
 @cache
 def intake() -> LeadIntake:
     """Wire the intake on the sandbox's first request."""
-    secrets = SecretStore()
+    secrets = SecretStore(WHILE_A_WEBSITE_WAITS)
     ring = RememberedKeyRing(lambda: secrets.read(settings().site_key_secret_arn))
     return LeadIntake(
         verify_key=ring.verify,
-        sites=SiteDirectory(JsonBucket(settings().run_bucket, read_seconds=1.0)),
+        sites=SiteDirectory(JsonBucket(settings().run_bucket, WHILE_A_WEBSITE_WAITS)),
         rate_limit=RateLimit(),
         queue=SqsIntakeQueue(settings().leads_queue_url),
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from forecourt.aws.clients import WHILE_A_WEBSITE_WAITS
 from forecourt.leads.calls import VENDOR_SECONDS
 from forecourt.leads.ledger import LEASE_SECONDS
 from forecourt.leads.sweep import LONGEST_RUN_SECONDS, RESERVE_SECONDS
@@ -108,3 +109,12 @@ def test_a_sweep_ends_before_the_next_begins_and_has_time_for_a_silent_queue(
     assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
     assert schedule["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] == 60
     assert schedule["GroupName"] == {"Ref": "ScheduleGroup"}
+
+
+def test_intake_can_still_answer_when_every_service_it_asks_is_silent(
+    template: SamTemplate,
+) -> None:
+    """Secret, site file and queue, one after the other; the gateway waits for 30 s."""
+    silent = 3 * WHILE_A_WEBSITE_WAITS.worst_seconds
+
+    assert silent < template.functions["LeadIntakeFunction"]["Timeout"] < 30

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from forecourt.aws.clients import AwsError, create_client, translate
+from forecourt.aws.clients import WHILE_A_WEBSITE_WAITS, AwsError, create_client, translate
 from forecourt.errors import RetryableError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class SqsIntakeQueue:
 
     @cached_property
     def _client(self) -> "SQSClient":
-        client: SQSClient = create_client("sqs")
+        client: SQSClient = create_client("sqs", WHILE_A_WEBSITE_WAITS)
         return client
 
     def send(self, body: str, *, group: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from forecourt.aws.clients import AwsError, create_client, error_code, translate
+from forecourt.aws.clients import USUAL, AwsError, Patience, create_client, error_code, translate
 from forecourt.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ writes")."""
 class JsonBucket:
     """One bucket; a key names one JSON document in UTF-8."""
 
-    def __init__(self, bucket: str, *, read_seconds: float = 5.0) -> None:
+    def __init__(self, bucket: str, patience: Patience = USUAL) -> None:
         self.bucket = bucket
-        self._read_seconds = read_seconds
+        self._patience = patience
 
     @cached_property
     def _client(self) -> "S3Client":
-        client: S3Client = create_client("s3", read_seconds=self._read_seconds)
+        client: S3Client = create_client("s3", self._patience)
         return client
 
     def get(self, key: str) -> Any:  # noqa: ANN401 - any JSON value

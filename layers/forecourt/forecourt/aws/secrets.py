@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import SecretStr
 
-from forecourt.aws.clients import AwsError, create_client, translate
+from forecourt.aws.clients import USUAL, AwsError, Patience, create_client, translate
 from forecourt.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -28,9 +28,12 @@ class DatabaseLogin(NamedTuple):
 class SecretStore:
     """Reads secrets; each call asks again, so callers decide how long they trust an answer."""
 
+    def __init__(self, patience: Patience = USUAL) -> None:
+        self._patience = patience
+
     @cached_property
     def _client(self) -> "SecretsManagerClient":
-        client: SecretsManagerClient = create_client("secretsmanager")
+        client: SecretsManagerClient = create_client("secretsmanager", self._patience)
         return client
 
     def read(self, arn: str) -> dict[str, SecretStr]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from forecourt.aws.clients import AwsError, create_client, error_code, translate
+from forecourt.aws.clients import AwsError, Patience, create_client, error_code, translate
 from forecourt.leads.announcements import AcceptedLead
 from forecourt.logs import get_logger
 
@@ -62,7 +62,7 @@ class SnsLeadEvents:
     @cached_property
     def _client(self) -> "SNSClient":
         # A batch of leads waits for this at its end, so it gives up soon.
-        client: SNSClient = create_client("sns", connect_seconds=1.0, read_seconds=2.0)
+        client: SNSClient = create_client("sns", Patience(connect_seconds=1.0, read_seconds=2.0))
         return client
 
     def publish_accepted(self, leads: Sequence[AcceptedLead]) -> Collection[UUID]:
