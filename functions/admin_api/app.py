@@ -10,6 +10,8 @@ from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.leads import LeadRoutes
+from forecourt.admin.schedule_changes import ScheduleChanges
+from forecourt.admin.settings import SettingRoutes
 from forecourt.admin.site_files import SiteFiles
 from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
@@ -17,6 +19,7 @@ from forecourt.admin.vehicles import VehicleRoutes
 from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.s3 import JsonBucket
+from forecourt.aws.schedules import EventBridgeSchedules
 from forecourt.aws.secrets import SecretStore
 from forecourt.aws.sqs import SqsWakeUps
 from forecourt.aws.step_functions import SyncStateMachine
@@ -32,6 +35,7 @@ from forecourt.storage.lead_edits import PostgresLeadEdits
 from forecourt.storage.lead_reports import PostgresLeadReports
 from forecourt.storage.postgres import Database
 from forecourt.storage.replays import PostgresReplays
+from forecourt.storage.schedules import PostgresTimetable
 from forecourt.storage.settings import PostgresSettings
 from forecourt.storage.site_keys import PostgresSiteKeys
 from forecourt.storage.status_conflicts import PostgresStatusConflicts
@@ -74,12 +78,7 @@ def api() -> AdminApi:
             copies=S3DeadLetterCopies(settings.run_bucket),
             audit_log=PostgresAuditLog(database),
         ),
-        dealerships=DealershipRoutes(
-            dealerships=dealerships,
-            settings=PostgresSettings(database),
-            files=files,
-            key_ring=ring,
-        ),
+        dealerships=DealershipRoutes(dealerships=dealerships, files=files, key_ring=ring),
         deliveries=DeliveryRoutes(
             reports=reports,
             replays=replays,
@@ -88,6 +87,14 @@ def api() -> AdminApi:
             probe=EasyCarsLeadProbe(easycars),
         ),
         leads=LeadRoutes(reports=reports, edits=PostgresLeadEdits(database), wake_ups=wake_ups),
+        settings=SettingRoutes(
+            settings=PostgresSettings(database),
+            dealerships=dealerships,
+            schedules=ScheduleChanges(
+                timetable=PostgresTimetable(database),
+                keeper=EventBridgeSchedules(settings.schedule_group),
+            ),
+        ),
         site_keys=SiteKeyRoutes(
             site_keys=site_keys, dealerships=dealerships, files=files, key_ring=ring
         ),

@@ -12,6 +12,8 @@ from moto import mock_aws
 REGION: Final = "ap-southeast-2"
 SITE_KEY_SECRET = "site-key-secret-0123456789abcdef"
 BUCKET = "runs"
+GROUP = "forecourt"
+ROLE = "arn:aws:iam::123456789012:role/sync"
 
 
 @dataclass(frozen=True)
@@ -54,38 +56,74 @@ class AwsAccount:
 def aws_account(database_login: Mapping[str, str] | None = None) -> Iterator[AwsAccount]:
     """Lend a new account; ``AWS_DEFAULT_REGION`` must be set."""
     with mock_aws():
-        queue_url = boto3.client("sqs").create_queue(QueueName="leads")["QueueUrl"]
-        dead_letter_url = boto3.client("sqs").create_queue(QueueName="leads-dlq")["QueueUrl"]
-        boto3.client("s3").create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-        secrets = boto3.client("secretsmanager")
-        site_key = secrets.create_secret(
-            Name="site-key", SecretString=json.dumps({"1": SITE_KEY_SECRET})
-        )
-        login = secrets.create_secret(
-            Name="database", SecretString=json.dumps(dict(database_login or {}))
-        )
-        key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
-        role = "arn:aws:iam::123456789012:role/sync"
-        machine = boto3.client("stepfunctions").create_state_machine(
-            name="sync",
-            roleArn=role,
-            definition=json.dumps(
-                {"StartAt": "End", "States": {"End": {"Type": "Pass", "End": True}}}
-            ),
-        )
-        yield AwsAccount(
-            queue_url=queue_url,
-            dead_letter_url=dead_letter_url,
-            key_arn=key,
-            environment={
-                "LEADS_QUEUE_URL": queue_url,
-                "LEADS_DLQ_URL": dead_letter_url,
-                "RUN_BUCKET": BUCKET,
-                "SITE_KEY_SECRET_ARN": site_key["ARN"],
-                "DATABASE_SECRET_ARN": login["ARN"],
-                "CREDENTIALS_KEY_ARN": key,
-                "STATE_MACHINE_ARN": machine["stateMachineArn"],
+        yield make_resources(database_login)
+
+
+def make_resources(database_login: Mapping[str, str] | None = None) -> AwsAccount:
+    """Make them in the account that boto3 reaches."""
+    queue_url = boto3.client("sqs").create_queue(QueueName="leads")["QueueUrl"]
+    dead_letter_url = boto3.client("sqs").create_queue(QueueName="leads-dlq")["QueueUrl"]
+    boto3.client("s3").create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    secrets = boto3.client("secretsmanager")
+    site_key = secrets.create_secret(
+        Name="site-key", SecretString=json.dumps({"1": SITE_KEY_SECRET})
+    )
+    login = secrets.create_secret(
+        Name="database", SecretString=json.dumps(dict(database_login or {}))
+    )
+    key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="sync",
+        roleArn=ROLE,
+        definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Pass", "End": True}}}),
+    )["stateMachineArn"]
+    make_schedules(machine)
+    return AwsAccount(
+        queue_url=queue_url,
+        dead_letter_url=dead_letter_url,
+        key_arn=key,
+        environment={
+            "LEADS_QUEUE_URL": queue_url,
+            "LEADS_DLQ_URL": dead_letter_url,
+            "RUN_BUCKET": BUCKET,
+            "SITE_KEY_SECRET_ARN": site_key["ARN"],
+            "DATABASE_SECRET_ARN": login["ARN"],
+            "CREDENTIALS_KEY_ARN": key,
+            "STATE_MACHINE_ARN": machine,
+            "SCHEDULE_GROUP": GROUP,
+        },
+    )
+
+
+def make_schedules(machine: str) -> None:
+    """Make the group and the two schedules that the template has."""
+    scheduler = boto3.client("scheduler")
+    scheduler.create_schedule_group(Name=GROUP)
+    for name, sync_type, expression in (
+        ("nightly-stock", "stock", "cron(0 2 * * ? *)"),
+        ("hourly-leads", "lead", "cron(0 * * * ? *)"),
+    ):
+        scheduler.create_schedule(
+            Name=name,
+            GroupName=GROUP,
+            Description=f"Starts {name}",
+            State="ENABLED",
+            ScheduleExpression=expression,
+            ScheduleExpressionTimezone="UTC",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": machine,
+                "RoleArn": ROLE,
+                "Input": json.dumps(
+                    {
+                        "syncType": sync_type,
+                        "trigger": "schedule",
+                        "scheduleName": name,
+                        "scheduledTime": "<aws.scheduler.scheduled-time>",
+                    }
+                ),
+                "RetryPolicy": {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 5400},
             },
         )

@@ -9,6 +9,8 @@ import pytest
 from cfnlint.api import lint
 
 from forecourt.leads.refresh import CLOSING_SECONDS, LEAD_SECONDS, RUN_SECONDS
+from forecourt.schedules.cron import Cron
+from forecourt.schedules.timetable import CRON_KEY, DEFAULTS, LEAD_CRON_KEY, ZONE_KEY
 from forecourt.settings import LeadRefreshSettings
 from forecourt.storage.sync_logs import LEASE
 from tests.support.sam_template import ROOT, SamTemplate
@@ -196,8 +198,8 @@ def test_the_schedule_starts_the_machine_each_night_with_what_it_expects(
     sent = json.loads(schedule["Target"]["Input"])
 
     assert schedule["Target"]["Arn"] == {"Ref": "SyncStateMachine"}
-    assert template.parameters["NightlyStockExpression"]["Default"] == "cron(0 2 * * ? *)"
-    assert template.parameters["NightlyStockTimeZone"]["Default"] == "UTC"
+    assert schedule["ScheduleExpression"] == Cron(DEFAULTS[CRON_KEY]).expression
+    assert schedule["ScheduleExpressionTimezone"] == DEFAULTS[ZONE_KEY]
     assert sent.pop("scheduledTime") == "<aws.scheduler.scheduled-time>"
     event.pop("scheduledTime")
     assert sent == event
@@ -217,12 +219,10 @@ def test_leads_are_refreshed_each_hour_and_a_late_start_does_not_meet_the_next(
         name: schedule[name]
         for name in ("ScheduleExpression", "ScheduleExpressionTimezone", "State")
     } == {
-        "ScheduleExpression": {"Ref": "HourlyLeadExpression"},
-        "ScheduleExpressionTimezone": {"Ref": "HourlyLeadTimeZone"},
+        "ScheduleExpression": Cron(DEFAULTS[LEAD_CRON_KEY]).expression,
+        "ScheduleExpressionTimezone": DEFAULTS[ZONE_KEY],
         "State": {"Ref": "HourlyLeadState"},
     }
-    assert template.parameters["HourlyLeadExpression"]["Default"] == "cron(0 * * * ? *)"
-    assert template.parameters["HourlyLeadTimeZone"]["Default"] == "UTC"
     assert sent.pop("scheduledTime") == "<aws.scheduler.scheduled-time>"
     event.pop("scheduledTime")
     assert sent == event

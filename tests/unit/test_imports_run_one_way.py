@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers/forecourt/forecourt"
-LOGIC = ("leads", "stock", "admin", "security")
+LOGIC = ("leads", "stock", "admin", "schedules", "security")
 ADAPTERS = ("aws", "easycars", "storage")
 OUTSIDE = {
     "alembic",

@@ -30,6 +30,7 @@ COMPLETE = {
     "ALERT_TOPIC_ARN": ARN,
     "LEAD_EVENTS_TOPIC_ARN": ARN,
     "STATE_MACHINE_ARN": ARN,
+    "SCHEDULE_GROUP": "forecourt",
     "IMAGES_QUEUE_URL": "https://sqs.example/1/images",
     "IMAGE_ORIGINS": "https://a.example,https://b.example:8443",
     "IMAGE_BUCKET": "pictures",

@@ -126,6 +126,10 @@ class _CredentialsKey(FunctionSettings):
     )
 
 
+class _ScheduleGroup(FunctionSettings):
+    schedule_group: Name = Field(description="the name of the stack's schedule group")
+
+
 class _SiteKeySecret(FunctionSettings):
     site_key_secret_arn: Arn = Field(
         description='the ARN of a secret that holds {"1": "<random>", …}, version to secret'
@@ -214,7 +218,13 @@ class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):
 
 
 class AdminApiSettings(
-    _Database, _LeadsQueues, _RunBucket, _CredentialsKey, _SiteKeySecret, _EasyCars
+    _Database,
+    _LeadsQueues,
+    _RunBucket,
+    _CredentialsKey,
+    _SiteKeySecret,
+    _EasyCars,
+    _ScheduleGroup,
 ):
     """Settings of ``admin_api``; EasyCars is called by "test connection" alone."""
 

@@ -15,6 +15,7 @@ from forecourt.admin.documents import to_json
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Router
+from forecourt.admin.settings import SettingRoutes
 from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
 from forecourt.admin.vehicles import VehicleRoutes
@@ -41,6 +42,7 @@ class AdminApi:
         dealerships: DealershipRoutes,
         deliveries: DeliveryRoutes,
         leads: LeadRoutes,
+        settings: SettingRoutes,
         site_keys: SiteKeyRoutes,
         sync: SyncRoutes,
         vehicles: VehicleRoutes,
@@ -88,8 +90,8 @@ class AdminApi:
             ("DELETE", f"{dealership}/site-keys/{{keyId}}", site_keys.revoke),
             ("GET", f"{dealership}/origins", site_keys.show_origins),
             ("PUT", f"{dealership}/origins", site_keys.set_origins),
-            ("GET", "/api/admin/settings", dealerships.show_settings),
-            ("PUT", "/api/admin/settings", dealerships.change_settings),
+            ("GET", "/api/admin/settings", settings.show),
+            ("PUT", "/api/admin/settings", settings.change),
         ):
             self._router.add(method, template, route)
 

@@ -3,9 +3,10 @@
 from http import HTTPStatus
 
 from forecourt.admin.dead_letters import Redrive
-from forecourt.admin.dealerships import DealershipSettings, NewDealership, SystemSettings
+from forecourt.admin.dealerships import NewDealership
 from forecourt.admin.deliveries import Resolution
 from forecourt.admin.lead_changes import LeadPatch
+from forecourt.admin.settings import DealershipSettings, SystemSettings
 from forecourt.admin.site_keys import ChangedSiteKey, NewSiteKey, Origins
 from forecourt.admin.vehicles import VehicleChange
 from forecourt.openapi import admin_records as records

@@ -1,0 +1,139 @@
+"""Changing when runs start: what the settings take, and what the scheduler is told."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from forecourt.storage.postgres import Database
+from tests.support.admin_api import AdminClient, owner
+from tests.support.aws_account import GROUP
+
+SETTINGS = "/api/admin/settings"
+
+
+def kept(name: str) -> dict[str, Any]:
+    return dict(boto3.client("scheduler").get_schedule(GroupName=GROUP, Name=name))
+
+
+def times(name: str) -> tuple[str, str]:
+    schedule = kept(name)
+    return schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]
+
+
+def test_new_times_are_shown_and_kept_by_the_scheduler(admin: AdminClient) -> None:
+    changed = admin(
+        "PUT",
+        SETTINGS,
+        {
+            "syncCron": " 30  1 * * 1-5 ",
+            "syncTimezone": "Australia/Sydney",
+            "leadSyncCron": "*/30 * * * *",
+        },
+    )
+
+    assert changed.status == 200
+    assert changed.body["system"]["syncCron"] == "30 1 * * 1-5"
+    assert changed.body["system"]["syncTimezone"] == "Australia/Sydney"
+    assert changed.body["system"]["leadSyncCron"] == "*/30 * * * *"
+    assert times("nightly-stock") == ("cron(30 1 ? * 2,3,4,5,6 *)", "Australia/Sydney")
+    assert times("hourly-leads") == ("cron(0,30 * * * ? *)", "Australia/Sydney")
+
+
+def test_all_else_about_a_schedule_stays_as_the_deployment_made_it(admin: AdminClient) -> None:
+    scheduler = boto3.client("scheduler")
+    before = kept("nightly-stock")
+    scheduler.update_schedule(
+        **{
+            name: before[name]
+            for name in (
+                "Name", "GroupName", "Description", "ScheduleExpression", "Target",
+                "FlexibleTimeWindow",
+            )
+        },
+        State="DISABLED",
+    )  # fmt: skip
+
+    admin("PUT", SETTINGS, {"syncCron": "15 4 * * *"})
+
+    after = kept("nightly-stock")
+    assert after["ScheduleExpression"] == "cron(15 4 * * ? *)"
+    assert after["State"] == "DISABLED"
+    for part in ("Description", "Target", "FlexibleTimeWindow"):
+        assert after[part] == before[part]
+
+
+def test_a_change_of_something_else_leaves_the_scheduler_alone(admin: AdminClient) -> None:
+    boto3.client("scheduler").delete_schedule(GroupName=GROUP, Name="nightly-stock")
+
+    assert admin("PUT", SETTINGS, {"syncConcurrency": 4}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "cure"),
+    [
+        ({"syncCron": "0 2 * *"}, "syncCron", "must be a cron of five fields"),
+        ({"syncCron": "0 25 * * *"}, "syncCron", "hour 0-23"),
+        ({"syncCron": "0 2 1 * 1"}, "syncCron", "not both"),
+        ({"leadSyncCron": "cron(0 2 * * ? *)"}, "leadSyncCron", "must be a cron of five fields"),
+        ({"leadSyncCron": "0 2 * * *" + " " * 100 + "x"}, "leadSyncCron", "at most 100"),
+        ({"syncTimezone": "Sydney"}, "syncTimezone", "like Australia/Sydney"),
+        ({"syncTimezone": "../etc/passwd"}, "syncTimezone", "like Australia/Sydney"),
+    ],
+)
+def test_times_nobody_can_keep_are_refused_by_field_and_cure(
+    admin: AdminClient, body: dict[str, str], field: str, cure: str
+) -> None:
+    refused = admin("PUT", SETTINGS, body | {"syncConcurrency": 7})
+
+    assert refused.status == 422
+    assert refused.bad_fields == {field}
+    assert cure in refused.body["errors"][0]["message"]
+    assert admin("GET", SETTINGS).body["system"]["syncConcurrency"] == 1
+    assert times("nightly-stock") == ("cron(0 2 * * ? *)", "UTC")
+
+
+def test_a_zone_somebody_broke_in_the_database_is_named_before_anything_changes(
+    admin: AdminClient, database: Database
+) -> None:
+    database.connection().execute(
+        "UPDATE system_settings SET value = 'Mars' WHERE key = 'easycar_sync_timezone'"
+    )
+
+    refused = admin("PUT", SETTINGS, {"syncCron": "0 3 * * *"})
+
+    assert refused.bad_fields == {"syncTimezone"}
+    assert admin("GET", SETTINGS).body["system"]["syncCron"] == "0 2 * * *"
+    assert admin("PUT", SETTINGS, {"syncCron": "0 3 * * *", "syncTimezone": "UTC"}).status == 200
+    assert times("nightly-stock") == ("cron(0 3 * * ? *)", "UTC")
+
+
+def test_a_scheduler_that_does_not_take_it_is_told_and_the_request_can_be_repeated(
+    admin: AdminClient,
+) -> None:
+    scheduler = boto3.client("scheduler")
+    nightly = kept("nightly-stock")
+    scheduler.delete_schedule(GroupName=GROUP, Name="nightly-stock")
+    change = {"syncCron": "45 3 * * *"}
+
+    lost = admin("PUT", SETTINGS, change)
+
+    assert (lost.status, lost.headers["Retry-After"]) == (503, "30")
+    assert lost.body["type"] == "urn:forecourt:problem:schedule-not-applied"
+    assert admin("GET", SETTINGS).body["system"]["syncCron"] == "45 3 * * *"
+    scheduler.create_schedule(
+        Name="nightly-stock",
+        **{
+            name: nightly[name]
+            for name in ("GroupName", "ScheduleExpression", "Target", "FlexibleTimeWindow")
+        },
+    )
+    assert admin("PUT", SETTINGS, change).status == 200
+    assert times("nightly-stock")[0] == "cron(45 3 * * ? *)"
+
+
+def test_a_dealer_changes_no_times_of_the_system(admin: AdminClient, dealership: int) -> None:
+    refused = admin("PUT", SETTINGS, {"syncCron": "bad"}, claims=owner(dealership))
+
+    assert refused.status == 422
+    assert times("nightly-stock") == ("cron(0 2 * * ? *)", "UTC")
