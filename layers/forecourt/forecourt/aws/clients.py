@@ -5,6 +5,7 @@ the first request: a SnapStart copy must not share a connection or a credential.
 """
 
 import threading
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import boto3
@@ -31,14 +32,34 @@ AwsError = (BotoCoreError, ClientError)
 """What a client may raise."""
 
 
-def create_client(
-    service: Service, *, connect_seconds: float = 2.0, read_seconds: float = 5.0
-) -> Any:  # noqa: ANN401 - boto3 makes its client classes at run time
-    """Make a client that gives up after three tries, each within the given seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long one call may take: so many tries, each with so many seconds."""
+
+    connect_seconds: float = 2.0
+    read_seconds: float = 5.0
+    tries: int = 3
+
+    @property
+    def worst_seconds(self) -> float:
+        """Longest time before the last try has failed, with botocore's waits between them.
+
+        Standard mode waits up to 1, 2, 4 … seconds (botocore guide, "Retries").
+        """
+        waits = 2 ** (self.tries - 1) - 1
+        return self.tries * (self.connect_seconds + self.read_seconds) + waits
+
+
+USUAL = Patience()
+WHILE_A_WEBSITE_WAITS = Patience(connect_seconds=1.0, read_seconds=2.0, tries=2)
+
+
+def create_client(service: Service, patience: Patience = USUAL) -> Any:  # noqa: ANN401 - boto3 makes its client classes at run time
+    """Make a client that gives up when its patience ends."""
     config = Config(
-        connect_timeout=connect_seconds,
-        read_timeout=read_seconds,
-        retries={"total_max_attempts": 3, "mode": "standard"},
+        connect_timeout=patience.connect_seconds,
+        read_timeout=patience.read_seconds,
+        retries={"total_max_attempts": patience.tries, "mode": "standard"},
     )
     with _CREATION:
         return boto3.client(service, config=config)
