@@ -14,7 +14,7 @@ from tests.chaos.settling import remains_of, settle
 from tests.chaos.standard_queue import Habits
 from tests.chaos.troubles import draw_wave
 from tests.chaos.wave_player import WavePlayer
-from tests.chaos.world import Harness, World, vendor_account
+from tests.chaos.world import Harness, World
 
 _HABITS = Habits(twice=0.08, undeleted=0.05, split=0.5)
 _MOST_WAVES_PER_KILL = 20
@@ -32,8 +32,8 @@ class Plan:
     leads: int
     kills: int
     accounts: int = 4
-    dealerships: int = 5
-    freezes: int = 2
+    dealerships: int = 6
+    freezes: int = 5
 
 
 class ChaosRun:
@@ -122,12 +122,17 @@ class ChaosRun:
 
 
 def add_dealerships(world: World, accounts: int, dealerships: int) -> dict[int, str]:
-    """Add accounts and dealerships that share them; gives each dealership's account."""
+    """Add dealerships that share accounts, each as a client of its own; gives their accounts.
+
+    EasyCars shows a lead to the client that created it only, so to each of them the leads of the
+    other are numbers in between.
+    """
     numbers = [f"EC{900001 + index}" for index in range(accounts)]
-    for number in numbers:
-        world.simulator.add_account(vendor_account(number))
     owners = [numbers[index % accounts] for index in range(dealerships)]
-    return {world.add_dealership(number): number for number in owners}
+    return {
+        world.add_dealership(number, f"client{index // accounts + 1}"): number
+        for index, number in enumerate(owners)
+    }
 
 
 def play(harness: Harness, plan: Plan) -> tuple[Figures, list[Finding]]:

@@ -1,5 +1,6 @@
 """After the trouble: let time pass until nothing moves, and collect what remains."""
 
+import json
 import random
 from collections.abc import Sequence
 
@@ -79,6 +80,12 @@ def _next_wait(world: World) -> float:
     return max(min(wait for wait in waits if wait is not None), 0.0) + 1.0
 
 
+def _announced(published: Sequence[str]) -> frozenset[str]:
+    """Read which leads were published; alerts for people share the endpoint."""
+    events = [json.loads(text) for text in published if text.startswith("{")]
+    return frozenset(event["leadId"] for event in events if event["event"] == "lead.accepted")
+
+
 def remains_of(
     world: World,
     leads: AcceptedLeads,
@@ -103,6 +110,7 @@ def remains_of(
         messages_left=len(world.queue),
         buried=world.aws.buried + world.queue.dead,
         poison=poison,
+        announced=_announced(world.aws.published),
         errors=errors,
         may_be_parked=may_be_parked,
     )

@@ -65,8 +65,9 @@ def test_a_second_create_is_found_as_doubled(delivered: Delivered) -> None:
 
 
 def test_a_lead_nobody_stored_or_sent_is_found_as_lost(delivered: Delivered) -> None:
-    delivered.leads.new()
-    assert delivered.kinds() == ["lost"]
+    lead, _ = delivered.leads.new()
+    assert delivered.kinds() == ["lost", "other"]
+    assert delivered.findings()[1].text == f"{lead.external_id} was never announced"
 
 
 def test_a_lead_that_vanished_from_the_ledger_is_found_as_lost(delivered: Delivered) -> None:

@@ -154,7 +154,7 @@ def draw_death(chance: random.Random) -> Doom:
 
 def draw_freeze(chance: random.Random) -> Doom:
     """Draw where a worker is frozen, to wake when its lease is long over."""
-    step = chance.choice((Step.STORED, Step.CLAIMED, Step.CALLING, Step.CALLED, Step.RECORDED))
+    step = chance.choice((Step.CLAIMED, Step.CALLING, Step.CALLING, Step.CALLED, Step.RECORDED))
     return Doom(act="freeze", step=step, nth=chance.randint(1, 2))
 
 

@@ -10,8 +10,10 @@ from tests.chaos.figures import Figures
 from tests.chaos.troubles import DatabaseTrouble, Wave, draw_freeze
 from tests.chaos.world import World
 
-_SLEEPS = (50, 151, 200, 340, 800, 4000)
-"""Seconds a worker is frozen; its lease lasts 150."""
+_SLEEPS = (50, 151, 200, 340, 400, 800, 4000)
+"""Seconds a worker is frozen; its lease lasts 150, and 180 after that its leads are looked for."""
+_ROUNDS_WITHOUT_IT = 4
+"""Free the lease, look for the lead, send it again, record that."""
 _SECONDS_FOR_A_COMMIT = 1.0
 
 
@@ -48,8 +50,9 @@ class WavePlayer:
             slept = chance.choice(_SLEEPS)
             try:
                 world.let_pass(slept)
-                self._crew.sweep()
-                self._crew.deliver(2)
+                for _ in range(_ROUNDS_WITHOUT_IT):
+                    self._crew.sweep()
+                    self._crew.deliver(10)
             finally:
                 work.worker.clock.move(slept)
                 work.worker.thaw()

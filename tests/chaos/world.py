@@ -6,14 +6,18 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
 
 from forecourt.errors import RetryableError
+from forecourt.security.credentials import Environment
+from forecourt.security.envelope import CredentialSecrets
 from forecourt.storage.lead_edits import PostgresLeadEdits
 from local.easycars_simulator import Account, EasyCarsSimulator, Rules
 from local.postgres import EmbeddedPostgres
@@ -22,7 +26,7 @@ from tests.chaos.aws_endpoint import AwsEndpoint
 from tests.chaos.standard_queue import Habits, StandardQueue
 from tests.chaos.workers import Worker, Workers
 from tests.support.clock import let_pass
-from tests.support.lead_delivery import Scene, secrets_of, wake_up_body
+from tests.support.lead_delivery import ACTOR, Scene, secrets_of, wake_up_body
 from tests.support.postgres import PostgresForTests
 
 _LATE = 40.0
@@ -78,10 +82,21 @@ class World:
             },
         )
 
-    def add_dealership(self, account: str) -> int:
-        """Add a dealership that uses an account; several may use one."""
-        dealership_id = self.again(lambda: self.scene.add_dealership(connected=False))
-        self.again(lambda: self.scene.connect(dealership_id, account))
+    def add_dealership(self, account: str, client: str) -> int:
+        """Add a dealership that uses an account as one of its clients; several may use one."""
+        secrets = client_secrets(account, client)
+        self.simulator.add_account(
+            Account(
+                client_id=secrets.client_id.get_secret_value(),
+                client_secret=secrets.client_secret.get_secret_value(),
+                account_number=account,
+                account_secret=secrets.account_secret.get_secret_value(),
+                name=f"Dealer {account}",
+                vehicles=0,
+            )
+        )
+        dealership_id = self.scene.add_dealership(connected=False)
+        self.scene.credentials.save(dealership_id, secrets, Environment.TEST, None, actor=ACTOR)
         return dealership_id
 
     def edit_one(self, leads: AcceptedLeads, *, tell: bool) -> bool:
@@ -186,16 +201,12 @@ class Harness:
                 yield World(scene, simulator, aws, self._workers, self._postgres)
 
 
-def vendor_account(number: str) -> Account:
-    """Make the vendor's account that :func:`secrets_of` has the credentials for."""
-    secrets = secrets_of(number)
-    return Account(
-        client_id=secrets.client_id.get_secret_value(),
-        client_secret=secrets.client_secret.get_secret_value(),
-        account_number=number,
-        account_secret=secrets.account_secret.get_secret_value(),
-        name=f"Dealer {number}",
-        vehicles=0,
+def client_secrets(account: str, client: str) -> CredentialSecrets:
+    """Make up the credentials of one client of an account."""
+    return replace(
+        secrets_of(account),
+        client_id=SecretStr(f"{client}-of-{account}"),
+        client_secret=SecretStr(f"planted-client-secret-{client}-{account}"),
     )
 
 
