@@ -46,7 +46,7 @@ class Patience:
 
         Standard mode waits up to 1, 2, 4 … seconds (botocore guide, "Retries").
         """
-        waits = 2 ** (self.tries - 1) - 1
+        waits = float(sum(2**n for n in range(self.tries - 1)))
         return self.tries * (self.connect_seconds + self.read_seconds) + waits
 
 
