@@ -289,6 +289,14 @@ def statuses(admin: AdminClient, dealership: int, claims: dict[str, str]) -> lis
     return [answer.status for answer in asked]
 
 
+@pytest.mark.parametrize("key_id", ["nosuchkey", "\0", "a\0b", "\ud800", "x" * 3000, "' OR 1=1 --"])
+def test_a_key_that_cannot_be_is_a_key_that_is_not_there(
+    admin: AdminClient, dealership: int, key_id: str
+) -> None:
+    assert admin("PATCH", keys(dealership, key_id), {"label": "x"}).status == 404
+    assert admin("DELETE", keys(dealership, key_id)).status == 404
+
+
 def test_staff_read_owners_make_and_revoke_and_administrators_set_rates(
     admin: AdminClient, dealership: int
 ) -> None:

@@ -15,7 +15,7 @@ from forecourt.admin.site_files import SiteFiles
 from forecourt.admin.whole_numbers import LARGEST_DEALERSHIP_ID, whole_number
 from forecourt.problem import Problem
 from forecourt.security.origins import normal_origin
-from forecourt.security.site_keys import RememberedKeyRing, new_key_id
+from forecourt.security.site_keys import RememberedKeyRing, is_key_id, new_key_id
 from forecourt.validation import RequestBody, wrong_value
 
 _NOT_TOLD = (
@@ -127,9 +127,7 @@ class SiteKeyRoutes:
         request.caller.require_admin()
         dealership_id = self._dealership(request)
         changes = request.fields(ChangedSiteKey).model_dump(exclude_none=True)
-        row = self._site_keys.change(
-            dealership_id, request.path["keyId"], changes, actor=request.actor
-        )
+        row = self._site_keys.change(dealership_id, _key_id(request), changes, actor=request.actor)
         if row is None:
             raise not_found(what="site key")
         self._files.publish(dealership_id, cure=_NOT_TOLD)
@@ -139,7 +137,7 @@ class SiteKeyRoutes:
         """End a key; every sandbox of intake refuses it within a minute. May be repeated."""
         request.caller.require_manager()
         dealership_id = self._dealership(request)
-        if not self._site_keys.revoke(dealership_id, request.path["keyId"], actor=request.actor):
+        if not self._site_keys.revoke(dealership_id, _key_id(request), actor=request.actor):
             raise not_found(what="site key")
         self._files.publish(dealership_id, cure=_NOT_TOLD)
         return Reply(HTTPStatus.NO_CONTENT)
@@ -174,6 +172,13 @@ class SiteKeyRoutes:
         """Show a key; one signed with a retired secret is refused though nobody revoked it."""
         retired = row["secret_version"] not in self._key_ring.current().versions
         return {**to_document(row), "isActive": row["revoked_at"] is None and not retired}
+
+
+def _key_id(request: AdminRequest) -> str:
+    key_id = request.path["keyId"]
+    if not is_key_id(key_id):
+        raise not_found(what="site key")
+    return key_id
 
 
 def _refused(rows: Sequence[Row]) -> dict[str, Any]:

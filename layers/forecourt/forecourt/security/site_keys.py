@@ -18,8 +18,9 @@ from pydantic import SecretStr
 
 from forecourt.errors import ForecourtError, PermanentError
 
+_KEY_ID = r"[A-Za-z0-9_-]{1,40}"
 _FORM = re.compile(
-    r"fk1\.([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{1,40})\.([1-9][0-9]{0,5})\.([A-Za-z0-9_-]{43})"
+    rf"fk1\.([1-9][0-9]{{0,9}})\.({_KEY_ID})\.([1-9][0-9]{{0,5}})\.([A-Za-z0-9_-]{{43}})"
 )
 _SHORTEST_SECRET = 16
 
@@ -165,6 +166,11 @@ class RememberedKeyRing:
 def new_key_id() -> str:
     """Draw the id of a new key: 12 letters and digits."""
     return secrets.token_hex(6)
+
+
+def is_key_id(text: str) -> bool:
+    """Say whether a key could have this id."""
+    return re.fullmatch(_KEY_ID, text) is not None
 
 
 def _mac(secret: SecretStr, signed: str) -> str:
