@@ -1,5 +1,6 @@
 """Counting refused requests of websites."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -107,6 +108,32 @@ def test_made_up_names_and_dealerships_fill_no_memory() -> None:
     sandbox.seconds = 60
     kept = {one for _ in range(10) for one, _ in sandbox.taken()}
     assert kept == {7, 8, 9}
+
+
+def test_made_up_names_hide_no_other_websites_refusals() -> None:
+    sandbox = Sandbox()
+    for number in range(1000):
+        sandbox.refuse(7, f"f{number}", key="flooded")
+    for key in ("flooded", "broken"):
+        sandbox.tally.count(7, key, "origin-not-allowed", (), AT)
+
+    sums = {
+        (one.key_id, one.reason): one.requests for one in sandbox.tally.take_due() if not one.field
+    }
+    assert sums == {
+        ("flooded", "invalid-fields"): 1000,
+        ("flooded", "origin-not-allowed"): 1,
+        ("broken", "origin-not-allowed"): 1,
+    }
+
+
+def test_what_many_keys_are_refused_for_fits_one_message() -> None:
+    sandbox = Sandbox()
+    for number in range(3000):
+        sandbox.refuse(7, f"f{number}", key=f"k{number}")
+
+    sums = [one.to_wire() for one in sandbox.tally.take_due()]
+    assert parse_message(json.dumps({"schema": 1, "refusals": sums}))
 
 
 def test_hours_are_counted_apart() -> None:

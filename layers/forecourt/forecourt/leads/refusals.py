@@ -24,7 +24,11 @@ REASONS = frozenset({
 
 _LONGEST_FIELD = 50
 _MOST_FIELDS = 20
-_MOST_SUMS = 200
+_MOST_NAMED = 200
+_MOST_SUMS = 800
+"""Below what one message may hold. Names of fields are anybody's to make up, so they may use up a
+part only, and the sums over all fields go on: keys and reasons are few."""
+
 _UNNAMED = "(unnamed)"
 _BODY = "(body)"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -127,7 +131,8 @@ class RefusalTally:
         hour = at.replace(minute=0, second=0, microsecond=0)
         for name in ("", *fields):
             what = (key_id, reason, name, hour)
-            if what in sums.waiting or len(sums.waiting) < _MOST_SUMS:
+            most = _MOST_NAMED if name else _MOST_SUMS
+            if what in sums.waiting or len(sums.waiting) < most:
                 sums.waiting[what] += 1
         self._waiting.add(dealership_id)
         while len(self._sums) > self._capacity:
