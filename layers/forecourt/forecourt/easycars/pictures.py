@@ -24,6 +24,7 @@ PICTURE_SECONDS = 30.0
 _MOST_REDIRECTS = 3
 _LONGEST_ADDRESS = 2000
 _PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -165,13 +166,22 @@ def _read(response: httpx.Response) -> bytes:
 
 
 def _may_be_asked(address: str, *, private: bool) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    if mapped is not None:
-        ip = mapped
+    ip = _meant(ipaddress.ip_address(address.partition("%")[0]))
     if private:
         return not (ip.is_link_local or ip.is_multicast or ip.is_unspecified)
-    return ip.is_global and not ip.is_multicast
+    is_site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    return ip.is_global and not ip.is_multicast and not is_site_local
+
+
+def _meant(
+    ip: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address that a mapped one (RFC 4291) or one for NAT64 (RFC 6052) leads to."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip.ipv4_mapped or ip
 
 
 def _refused(*, code: str, detail: str) -> SkippableError:
