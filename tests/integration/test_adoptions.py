@@ -7,7 +7,7 @@ import pytest
 
 from forecourt.errors import OutcomeUnknownError
 from forecourt.storage.adoptions import adopt_number
-from tests.support.lead_delivery import Scene, lead_body
+from tests.support.lead_delivery import Scene, lead_body, wake_up_body
 
 LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
 OTHER = "1d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d12"
@@ -100,6 +100,28 @@ def test_a_status_a_create_cannot_carry_is_due_at_once(scene: Scene) -> None:
     assert adopt(scene, delivery)
 
     assert scene.delivery_row(LEAD)["state"] == "pending"
+
+
+def test_a_change_that_was_never_sent_for_want_of_its_account_is_due(scene: Scene) -> None:
+    dealership = scene.add_dealership()
+    scene.deliver(lead_body(dealership, LEAD))
+    scene.edit(LEAD, "rating = 'Hot'")
+    scene.change_account(dealership, "EC900001")
+    row = scene.delivery_row(LEAD)
+    scene.deliver(wake_up_body(LEAD, dealership, row["id"]))
+    assert scene.delivery_row(LEAD)["last_error_code"] == "SCOPE_CHANGED"
+
+    credentials = scene.credentials.load(dealership)
+    assert credentials is not None
+    assert adopt(scene, row["id"], account_scope=credentials.account_scope)
+
+    row = scene.delivery_row(LEAD)
+    assert (row["state"], row["remote_id"], row["attempts"]) == ("pending", "000017", 0)
+    assert (row["due_in"] <= 0, row["delivered_version"]) == (True, None)
+    scene.deliver(wake_up_body(LEAD, dealership, row["id"]))
+    (_, account, fields) = scene.sink.sent[-1]
+    assert (account, fields["Rating"]) == ("EC900001", 3)
+    assert scene.delivery_row(LEAD)["delivered_version"] == 2
 
 
 @pytest.mark.parametrize("state", ["pending", "in_progress", "delivered"])

@@ -62,7 +62,8 @@ SET easycars_lead_number = %(lead_number)s,
 WHERE id = %(lead_id)s
 """
 
-# A create carries no status: a lead that has another one than a new lead's is due at once.
+# A create carries no status: a lead that has another one than a new lead's is due at once. So is a
+# change that was not sent, because its lead was in another account: this one never had it.
 _ADOPT = """
 WITH adopted AS (
     UPDATE lead_delivery d
@@ -72,11 +73,17 @@ WITH adopted AS (
         woken_until = NULL, lease_token = NULL, lease_until = NULL,
         remote_id = %(lead_number)s, remote_scope = %(account_scope)s,
         delivered_fields = %(confirmed)s,
-        delivered_version = coalesce(d.sent_version, d.wanted_version),
-        delivered_at = now(), last_error_code = NULL, last_error = NULL, updated_at = now()
-    FROM (SELECT q.id, q.wanted_version > coalesce(q.sent_version, q.wanted_version)
-                       OR l.status <> 'received' AS now
-          FROM lead_delivery q JOIN lead l ON l.id = q.lead_id
+        delivered_version = CASE WHEN NOT due.unsent
+                                 THEN coalesce(d.sent_version, d.wanted_version) END,
+        delivered_at = CASE WHEN NOT due.unsent THEN now() END,
+        last_error_code = NULL, last_error = NULL, updated_at = now()
+    FROM (SELECT q.id, u.unsent,
+                 u.unsent OR l.status <> 'received'
+                     OR q.wanted_version > coalesce(q.sent_version, q.wanted_version) AS now
+          FROM lead_delivery q
+          JOIN lead l ON l.id = q.lead_id
+          CROSS JOIN LATERAL (SELECT q.state = 'failed'
+                                     AND coalesce(q.operation = 'update', false)) u (unsent)
           WHERE q.id = %(delivery_id)s) due
     WHERE d.id = due.id
     RETURNING d.id, d.sent_version
