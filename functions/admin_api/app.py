@@ -15,6 +15,7 @@ from forecourt.admin.settings import SettingRoutes
 from forecourt.admin.site_files import SiteFiles
 from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
+from forecourt.admin.sync_starts import SyncStartRoutes
 from forecourt.admin.vehicles import VehicleRoutes
 from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
 from forecourt.aws.kms import KmsDataKeys
@@ -33,6 +34,7 @@ from forecourt.storage.database_settings import open_database
 from forecourt.storage.dealerships import PostgresDealerships
 from forecourt.storage.lead_edits import PostgresLeadEdits
 from forecourt.storage.lead_reports import PostgresLeadReports
+from forecourt.storage.manual_runs import PostgresManualRuns
 from forecourt.storage.postgres import Database
 from forecourt.storage.replays import PostgresReplays
 from forecourt.storage.schedules import PostgresTimetable
@@ -57,6 +59,7 @@ def api() -> AdminApi:
     database, easycars = connections()
     secrets = SecretStore()
     vault = CredentialVault(database, KmsDataKeys(settings.credentials_key_arn))
+    audit_log = PostgresAuditLog(database)
     dealerships = PostgresDealerships(database)
     replays = PostgresReplays(database)
     wake_ups = SqsWakeUps(settings.leads_queue_url)
@@ -76,7 +79,7 @@ def api() -> AdminApi:
         dead_letters=DeadLetterRoutes(
             queue=SqsDeadLetters(settings.leads_dlq_url, settings.leads_queue_url),
             copies=S3DeadLetterCopies(settings.run_bucket),
-            audit_log=PostgresAuditLog(database),
+            audit_log=audit_log,
         ),
         dealerships=DealershipRoutes(dealerships=dealerships, files=files, key_ring=ring),
         deliveries=DeliveryRoutes(
@@ -101,7 +104,12 @@ def api() -> AdminApi:
         sync=SyncRoutes(
             reports=PostgresSyncReports(database),
             credentials=vault,
+        ),
+        sync_starts=SyncStartRoutes(
+            runs=PostgresManualRuns(database),
+            credentials=vault,
             starter=SyncStateMachine(settings.state_machine_arn),
+            audit_log=audit_log,
         ),
         vehicles=VehicleRoutes(vehicles=PostgresVehicleEdits(database)),
     )

@@ -39,6 +39,13 @@ DealershipOption = Annotated[
 @app.command()
 def stock(
     dealership: DealershipOption = None,
+    accept_removals: Annotated[
+        bool,
+        typer.Option(
+            "--accept-removals",
+            help="Remove the vehicles that the dealership's last run only proposed to remove.",
+        ),
+    ] = False,
     data: DataOption = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -47,7 +54,17 @@ def stock(
 
     Exit code 1 when any dealership failed; the others are done all the same.
     """
-    _run(StackTarget.find(data, stack), "stock", dealership or [], as_json=as_json)
+    target = StackTarget.find(data, stack)
+    if accept_removals:
+        if dealership is None or len(dealership) != 1:
+            message = "Removals are accepted for one dealership at a time."
+            raise StackError(message, cure="Name it: --dealership ID --accept-removals.")
+        job = _run_through_admin_api(
+            target, "stock", dealership[0], {"acceptRemovals": True}, quiet=as_json
+        )
+        _report(job, "stock", as_json=as_json)
+    else:
+        _run(target, "stock", dealership or [], as_json=as_json)
 
 
 @app.command()
@@ -65,7 +82,10 @@ def leads(
 
 
 def _run(target: StackTarget, sync_type: str, dealerships: list[int], *, as_json: bool) -> None:
-    job = run_sync(target, sync_type, dealerships, quiet=as_json)
+    _report(run_sync(target, sync_type, dealerships, quiet=as_json), sync_type, as_json=as_json)
+
+
+def _report(job: dict[str, Any], sync_type: str, *, as_json: bool) -> None:
     if as_json:
         print_json(_summary(job))
     else:
@@ -93,14 +113,44 @@ def run_sync(
     request: dict[str, Any] = {"syncType": sync_type, "trigger": "manual", "jobId": job_id}
     if dealerships:
         request["dealershipIds"] = dealerships
-    machine = target.client("stepfunctions")
     try:
-        started = machine.start_execution(
+        started = target.client("stepfunctions").start_execution(
             stateMachineArn=target.resource("SyncStateMachine"),
             name=job_id,
             input=json.dumps(request),
         )
-        ended = _wait(machine, started["executionArn"], quiet=quiet)
+    except (ClientError, BotoCoreError) as error:
+        message = f"The run could not be started: {error}."
+        raise StackError(message, cure="Look at the state machine's executions.") from None
+    return _follow(target, started["executionArn"], job_id, quiet=quiet)
+
+
+def _run_through_admin_api(
+    target: StackTarget,
+    sync_type: str,
+    dealership: int,
+    body: dict[str, Any],
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Start a run that has to be judged and audited first, and wait for its end."""
+    path = {"stock": "stock", "lead": "leads"}[sync_type]
+    started = target.admin(
+        "POST",
+        f"/api/admin/easycars/sync/{path}",
+        query={"dealershipId": dealership},
+        body=body,
+    )
+    if not quiet:
+        errors.print(text(started["message"]))
+    machine = target.resource("SyncStateMachine").replace(":stateMachine:", ":execution:")
+    job_id = str(started["jobId"])
+    return _follow(target, f"{machine}:{job_id}", job_id, quiet=quiet)
+
+
+def _follow(target: StackTarget, execution: str, job_id: str, *, quiet: bool) -> dict[str, Any]:
+    try:
+        ended = _wait(target.client("stepfunctions"), execution, quiet=quiet)
     except (ClientError, BotoCoreError) as error:
         message = f"The run could not be followed: {error}."
         raise StackError(message, cure="Look at the state machine's executions.") from None

@@ -181,6 +181,35 @@ def test_a_dealership_is_synced_from_the_vendor(
     assert inbox() == []
 
 
+def test_removals_go_only_when_the_event_says_that_a_person_agreed(
+    sandboxes: dict[str, ModuleType],
+    account: AwsAccount,
+    bench: StockBench,
+    vendor: EasyCarsSimulator,
+) -> None:
+    dealership = enrol(bench, account, vendor.accounts()[0])
+    handler = sandboxes["stock_sync"].handler
+    agreed = {**read_event("stock_sync", "accept_removals"), "dealershipId": dealership}
+    not_agreed = {**read_event("stock_sync", "dealership"), "dealershipId": dealership}
+    handler({**not_agreed, "jobId": str(uuid4())}, Context())
+    bench.execute(
+        "INSERT INTO vehicle (dealership_id, make, model, year, price, mileage, condition, title,"
+        " easycars_stock_number, data_source, source_scope, content_hash)"
+        " SELECT v.dealership_id, make, model, year, price, mileage, condition, title, 'GONE' || n,"
+        " data_source, source_scope, content_hash FROM (SELECT * FROM vehicle WHERE"
+        " dealership_id = %s ORDER BY id LIMIT 1) v, generate_series(1, 40) n",
+        dealership,
+    )
+
+    held = handler({**not_agreed, "jobId": str(uuid4())}, Context())
+    accepted = handler(agreed, Context())
+
+    assert (held["status"], held["removed"]) == ("Warning", 0)
+    assert accepted["removed"] == 40
+    gone = [row for number, row in bench.vehicles(dealership).items() if number.startswith("GONE")]
+    assert {row["status"] for row in gone} == {"sold"}
+
+
 def test_an_unknown_dealership_fails_with_the_class_the_state_machine_knows(
     sandboxes: dict[str, ModuleType],
 ) -> None:

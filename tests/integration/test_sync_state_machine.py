@@ -33,6 +33,7 @@ class ToldFunctions:
         self.sync_type = sync_type
         self.errors: dict[int, list[str]] = {}
         self.calls: list[tuple[str, Any]] = []
+        self.accept_removals = False
         self.plan_key = f"runs/{JOB}/plan.json"
         self._failed: Counter[int] = Counter()
 
@@ -50,6 +51,7 @@ class ToldFunctions:
                         "planned": len(self.dealerships),
                         "concurrency": 2,
                         "plan": {"bucket": BUCKET, "key": self.plan_key},
+                        "acceptRemovals": self.accept_removals,
                     }
                 )
             )
@@ -152,6 +154,19 @@ def test_every_planned_dealership_is_synced_once_and_the_run_is_closed(server: H
     assert sorted(one["dealershipId"] for one in synced) == [1, 2, 3, 4, 5]
     assert all(one["jobId"] == JOB and one["syncType"] == "stock" for one in synced)
     assert (counts["succeeded"], counts["failed"]) == (5, 0)
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_what_a_person_agreed_to_reaches_every_dealership(
+    server: HttpServer, *, agreed: bool
+) -> None:
+    functions = ToldFunctions([1, 2])
+    functions.accept_removals = agreed
+
+    run(server, functions)
+
+    synced = [payload for called, payload in functions.calls if called == "stock"]
+    assert [one["acceptRemovals"] for one in synced] == [agreed, agreed]
 
 
 def test_planner_and_summary_get_what_the_contract_says(server: HttpServer) -> None:

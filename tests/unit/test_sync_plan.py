@@ -88,6 +88,7 @@ def test_a_scheduled_run_plans_whoever_is_eligible(desk: Desk) -> None:
         "planned": 2,
         "concurrency": CONCURRENCY_DEFAULT,
         "plan": {"bucket": "runs", "key": f"runs/{run.job.job_id}/plan.json"},
+        "acceptRemovals": False,
     }
     assert desk.store.jobs[run.job.job_id] == run.job
 
@@ -103,6 +104,11 @@ def test_named_dealerships_are_all_planned_once_also_when_not_eligible(desk: Des
     run = desk.plan(trigger="manual", jobId=str(JOB), dealershipIds=[9, 3, 9])
     assert desk.planned(run) == [3, 9]
     assert run.job.job_id == JOB
+
+
+def test_a_persons_agreement_to_removals_travels_with_the_plan(desk: Desk) -> None:
+    run = desk.plan(trigger="manual", dealershipIds=[3], acceptRemovals=True)
+    assert run.to_payload()["acceptRemovals"] is True
 
 
 def test_a_manual_run_without_names_is_for_whoever_is_eligible(desk: Desk) -> None:
@@ -191,6 +197,17 @@ def test_a_repeated_call_of_one_execution_plans_anew(desk: Desk) -> None:
         ({"dealershipIds": ["all"]}, "input.dealershipIds.0"),
         ({"jobId": "today"}, "input.jobId"),
         ({"scheduledTime": "2026-03-02T02:00:00"}, "input.scheduledTime"),
+        ({"acceptRemovals": True, "dealershipIds": [3]}, "input.acceptRemovals"),
+        ({"acceptRemovals": True, "trigger": "manual"}, "input.acceptRemovals"),
+        (
+            {
+                "acceptRemovals": True,
+                "trigger": "manual",
+                "syncType": "lead",
+                "dealershipIds": [3],
+            },
+            "input.acceptRemovals",
+        ),
     ],
 )
 def test_a_bad_input_is_refused_by_field(desk: Desk, given: dict[str, Any], field: str) -> None:

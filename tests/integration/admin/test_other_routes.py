@@ -1,6 +1,5 @@
 """Dealerships, leads, deliveries, logs, jobs, vehicles and settings through the admin API."""
 
-import json
 from uuid import UUID, uuid4
 
 import boto3
@@ -345,40 +344,6 @@ def test_a_job_is_shown_whole_to_administrators_and_in_part_to_others(
     assert [d["dealershipId"] for d in part["dealerships"]] == [other]
     assert admin("GET", path, claims=owner(999)).status == 404
     assert admin("GET", "/api/admin/easycars/sync/jobs/x").status == 404
-
-
-@pytest.mark.parametrize(
-    ("path", "sync_type", "seconds"), [("stock", "stock", 60), ("leads", "lead", 30)]
-)
-def test_a_run_needs_credentials_and_a_manager(
-    admin: AdminClient,
-    dealership: int,
-    account: AwsAccount,
-    path: str,
-    sync_type: str,
-    seconds: int,
-) -> None:
-    path = f"/api/admin/easycars/sync/{path}"
-    assert admin("POST", path, dealershipId=dealership).status == 400
-    admin("POST", "/api/admin/easycars/credentials", CREDENTIALS, dealershipId=dealership)
-
-    assert admin("POST", path, claims=staff(dealership)).status == 403
-    started = admin("POST", path, claims=owner(dealership))
-
-    assert (started.status, started.body["estimatedDurationSeconds"]) == (202, seconds)
-    (execution,) = boto3.client("stepfunctions").list_executions(
-        stateMachineArn=account.environment["STATE_MACHINE_ARN"]
-    )["executions"]
-    assert execution["name"] == started.body["jobId"]
-    described = boto3.client("stepfunctions").describe_execution(
-        executionArn=execution["executionArn"]
-    )
-    assert json.loads(described["input"]) == {
-        "syncType": sync_type,
-        "trigger": "manual",
-        "jobId": started.body["jobId"],
-        "dealershipIds": [dealership],
-    }
 
 
 def test_vehicles_show_where_they_come_from(

@@ -18,6 +18,7 @@ from forecourt.admin.router import Router
 from forecourt.admin.settings import SettingRoutes
 from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
+from forecourt.admin.sync_starts import SyncStartRoutes
 from forecourt.admin.vehicles import VehicleRoutes
 from forecourt.errors import ForecourtError, RetryableError
 from forecourt.http_request import HttpRequest
@@ -45,6 +46,7 @@ class AdminApi:
         settings: SettingRoutes,
         site_keys: SiteKeyRoutes,
         sync: SyncRoutes,
+        sync_starts: SyncStartRoutes,
         vehicles: VehicleRoutes,
     ) -> None:
         self._router = Router()
@@ -56,8 +58,8 @@ class AdminApi:
             ("POST", f"{easycars}/credentials/test-connection", credentials.test),
             ("PUT", f"{easycars}/credentials/{{credentialId}}", credentials.change),
             ("DELETE", f"{easycars}/credentials/{{credentialId}}", credentials.delete),
-            ("POST", f"{easycars}/sync/stock", sync.start_stock),
-            ("POST", f"{easycars}/sync/leads", sync.start_leads),
+            ("POST", f"{easycars}/sync/stock", sync_starts.start_stock),
+            ("POST", f"{easycars}/sync/leads", sync_starts.start_leads),
             ("GET", f"{easycars}/lead-sync-conflicts", conflicts.list),
             (
                 "POST",

@@ -192,6 +192,10 @@ class SyncReports(Protocol):
         """Return one log row with error details and payloads."""
         ...
 
+    def proposed_removals(self, log_id: int) -> tuple[Sequence[Row], bool]:
+        """Return the vehicles a run proposed to remove, and whether that can be accepted now."""
+        ...
+
     def last_log(self, dealership_id: int, sync_type: str) -> Row | None:
         """Return the log row of a dealership's newest run of a kind."""
         ...
@@ -206,12 +210,4 @@ class SyncReports(Protocol):
 
     def vehicles(self, scope: int | None, status: str | None, page: Page) -> Rows:
         """Return vehicles by id."""
-        ...
-
-
-class SyncStarter(Protocol):
-    """The state machine."""
-
-    def start(self, job_id: UUID, sync_type: str, dealership_ids: Sequence[int]) -> None:
-        """Start a manual run; RetryableError where it cannot be started now."""
         ...

@@ -1,41 +1,30 @@
-"""Routes of sync runs, their logs, and the vehicles they keep."""
+"""Routes that show sync runs, their logs, and the vehicles they keep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from forecourt.admin.access import Role, not_found
 from forecourt.admin.documents import to_document
-from forecourt.admin.ports import Credentials, Row, SyncReports, SyncStarter
+from forecourt.admin.ports import Credentials, Row, SyncReports
 from forecourt.admin.request import AdminRequest, Page
 from forecourt.admin.router import Reply
 from forecourt.admin.whole_numbers import LARGEST_ROW_ID, whole_number
-from forecourt.problem import Problem
 
 _TYPES = ("Stock", "Lead")
 _STATUSES = ("Success", "Failed", "Warning", "InProgress")
 _VEHICLE_STATUSES = ("active", "sold", "pending", "draft")
 _DIRECTIONS = ("Inbound", "Outbound")
-_SECONDS = {"stock": 60, "lead": 30}
 _RECENT = Page(number=1, size=10)
 
 
 class SyncRoutes:
     """Answers ``/api/admin/easycars/sync/…`` and ``/api/admin/vehicles``."""
 
-    def __init__(
-        self,
-        *,
-        reports: SyncReports,
-        credentials: Credentials,
-        starter: SyncStarter,
-        new_id: Callable[[], UUID] = uuid4,
-    ) -> None:
+    def __init__(self, *, reports: SyncReports, credentials: Credentials) -> None:
         self._reports = reports
         self._credentials = credentials
-        self._starter = starter
-        self._new_id = new_id
 
     def list_logs(self, request: AdminRequest) -> Reply:
         """List log rows, newest first; filters ``syncType``, ``direction`` and ``status``.
@@ -56,12 +45,22 @@ class SyncRoutes:
         )
 
     def show_log(self, request: AdminRequest) -> Reply:
-        """Show one log row with error details and (redacted) payloads."""
+        """Show one log row with error details, (redacted) payloads and proposed removals.
+
+        A person accepts those with ``POST …/sync/stock`` and ``acceptRemovals``.
+        """
         log_id = whole_number(request.path["logId"], largest=LARGEST_ROW_ID)
         row = None if log_id is None else self._reports.log(log_id, request.scope)
         if row is None:
             raise not_found(what="sync log")
-        return Reply(HTTPStatus.OK, to_document(row))
+        vehicles, can_be_accepted = self._reports.proposed_removals(row["id"])
+        shown = to_document(row)
+        shown["proposedRemovals"] = {
+            "total": len(vehicles),
+            "canBeAccepted": can_be_accepted,
+            "vehicles": [to_document(vehicle) for vehicle in vehicles],
+        }
+        return Reply(HTTPStatus.OK, shown)
 
     def show_status(self, request: AdminRequest) -> Reply:
         """Show whether a dealership is set up, and how its last run of each kind went.
@@ -99,14 +98,6 @@ class SyncRoutes:
             shown |= _own_end(rows)
         return Reply(HTTPStatus.OK, shown)
 
-    def start_stock(self, request: AdminRequest) -> Reply:
-        """Start a stock run of one dealership; its auto-sync switch does not matter."""
-        return self._start(request, "stock", "The stock run has started.")
-
-    def start_leads(self, request: AdminRequest) -> Reply:
-        """Start a refresh of one dealership's leads; its auto-sync switch does not matter."""
-        return self._start(request, "lead", "The refresh of the leads has started.")
-
     def list_vehicles(self, request: AdminRequest) -> Reply:
         """List vehicles by id, with where each comes from; filter ``status``."""
         page = request.page()
@@ -115,27 +106,6 @@ class SyncRoutes:
         return Reply(
             HTTPStatus.OK,
             {"vehicles": [to_document(row) for row in rows], "pagination": page.describe(total)},
-        )
-
-    def _start(self, request: AdminRequest, sync_type: str, message: str) -> Reply:
-        request.caller.require_manager()
-        dealership_id = request.dealership_id
-        record = self._credentials.describe(dealership_id)
-        if record is None or not record.is_active:
-            raise Problem(
-                HTTPStatus.BAD_REQUEST,
-                "no-credentials",
-                "The dealership has no active EasyCars credentials; store them first.",
-            )
-        job_id = self._new_id()
-        self._starter.start(job_id, sync_type, [dealership_id])
-        return Reply(
-            HTTPStatus.ACCEPTED,
-            {
-                "jobId": job_id,
-                "message": message,
-                "estimatedDurationSeconds": _SECONDS[sync_type],
-            },
         )
 
     def _last(self, dealership_id: int, sync_type: str) -> dict[str, Any] | None:

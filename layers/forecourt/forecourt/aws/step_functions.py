@@ -1,11 +1,10 @@
 """Starting the sync state machine by hand."""
 
 import json
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
-from uuid import UUID
 
+from forecourt.admin.sync_starts import ManualRun
 from forecourt.aws.clients import AwsError, create_client, translate
 
 if TYPE_CHECKING:
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SyncStateMachine:
-    """Adapter of :class:`forecourt.admin.ports.SyncStarter`."""
+    """Adapter of :class:`forecourt.admin.sync_starts.SyncStarter`."""
 
     def __init__(self, state_machine_arn: str) -> None:
         self._state_machine_arn = state_machine_arn
@@ -23,7 +22,7 @@ class SyncStateMachine:
         client: SFNClient = create_client("stepfunctions")
         return client
 
-    def start(self, job_id: UUID, sync_type: str, dealership_ids: Sequence[int]) -> None:
+    def start(self, run: ManualRun) -> None:
         """Start an execution that is named after its job.
 
         Raises
@@ -32,15 +31,16 @@ class SyncStateMachine:
             Step Functions is away, or refuses.
         """
         request = {
-            "syncType": sync_type,
+            "syncType": run.sync_type,
             "trigger": "manual",
-            "jobId": str(job_id),
-            "dealershipIds": list(dealership_ids),
+            "jobId": str(run.job_id),
+            "dealershipIds": list(run.dealership_ids),
+            "acceptRemovals": run.accept_removals,
         }
         try:
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
-                name=str(job_id),
+                name=str(run.job_id),
                 input=json.dumps(request),
             )
         except AwsError as error:

@@ -94,7 +94,18 @@ SYNC_LOG = record(
     " recordsUnchanged:int recordsRemoved:int recordsFailed:int errorMessage:text? jobId:uuid?"
     " durationMs:int?"
 )
-WHOLE_SYNC_LOG = with_members(SYNC_LOG, "errorDetails:any requestPayload:any responseSummary:any")
+WHOLE_SYNC_LOG = with_members(
+    SYNC_LOG,
+    "errorDetails:any requestPayload:any responseSummary:any",
+    proposedRemovals=record(
+        "total:int canBeAccepted:bool",
+        vehicles=list_of(
+            record(
+                "stockNumber:text vehicleId:int? title:text? status:text? removedFromFeedAt:time?"
+            )
+        ),
+    ),
+)
 SYNC_STATUS = record(
     "isConfigured:bool isSyncing:bool",
     lastStockSync=or_null(SYNC_LOG),

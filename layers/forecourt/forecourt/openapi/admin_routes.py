@@ -62,6 +62,7 @@ def describe(
     *parameters: Parameter,
     status: HTTPStatus = HTTPStatus.OK,
     body: tuple[type[BaseModel], ...] = (),
+    body_required: bool = True,
     conflict: str = "",
     names_others: bool = False,
 ) -> Operation:
@@ -97,6 +98,7 @@ def describe(
             *parameters,
         ),
         body=body,
+        body_required=body_required,
         security=({"token": []},),
     )
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from forecourt.admin.conflicts import ResolveBody
 from forecourt.admin.credentials import ChangedCredentials, CredentialTest, NewCredentials
+from forecourt.admin.sync_starts import StockRunBody
 from forecourt.openapi import admin_records as records
 from forecourt.openapi.admin_routes import EASYCARS, FLAG, PAGE, WHOSE, choice, describe
 from forecourt.openapi.shapes import page_of, record
@@ -58,6 +59,9 @@ EASYCARS_OPERATIONS = (
         records.STARTED_RUN,
         WHOSE,
         status=HTTPStatus.ACCEPTED,
+        body=(StockRunBody,),
+        body_required=False,
+        conflict="nothing-proposed: the last run proposed no removals that could be accepted.",
     ),
     describe(
         "POST",

@@ -73,6 +73,7 @@ class Operation:
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: tuple[type[BaseModel], ...] = ()
+    body_required: bool = True
     example: Mapping[str, Any] | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     security: tuple[Mapping[str, list[str]], ...] = ()
@@ -101,7 +102,7 @@ class Operation:
             if self.example is not None:
                 content["example"] = dict(self.example)
             document["requestBody"] = {
-                "required": True,
+                "required": self.body_required,
                 "content": {"application/json": content},
             }
         return document

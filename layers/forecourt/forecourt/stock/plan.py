@@ -6,11 +6,20 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from forecourt.errors import PermanentError
 from forecourt.logs import get_logger
+from forecourt.validation import wrong_value
 
 ENABLED_KEY = "easycar_sync_enabled"
 CONCURRENCY_KEY = "easycar_sync_concurrency"
@@ -31,7 +40,11 @@ class _Input(BaseModel):
 
 
 class SyncInput(_Input):
-    """What started the state machine: a schedule, or a person who may name dealerships."""
+    """What started the state machine: a schedule, or a person who may name dealerships.
+
+    With ``accept_removals`` a person agreed to what the named dealerships' last stock runs
+    proposed to remove; nothing else may say so.
+    """
 
     sync_type: SyncKind
     trigger: Trigger
@@ -39,6 +52,19 @@ class SyncInput(_Input):
     schedule_name: str | None = Field(default=None, max_length=255)
     scheduled_time: AwareDatetime | None = None
     dealership_ids: tuple[int, ...] | None = Field(default=None, min_length=1)
+    accept_removals: bool = False
+
+    @field_validator("accept_removals")
+    @classmethod
+    def _is_agreed_by_a_person(cls, value: bool, info: ValidationInfo) -> bool:
+        agreed = (
+            info.data.get("sync_type") == "stock"
+            and info.data.get("trigger") == "manual"
+            and info.data.get("dealership_ids") is not None
+        )
+        if value and not agreed:
+            raise wrong_value(cure="is for manual stock runs of named dealerships only")
+        return value
 
 
 class PlanRequest(_Input):
@@ -115,6 +141,7 @@ class PlannedRun:
     """What the state machine goes on with; ``reason`` says why nothing was planned."""
 
     job: SyncJob
+    accept_removals: bool = False
     reason: str | None = None
 
     def to_payload(self) -> dict[str, Any]:
@@ -126,6 +153,7 @@ class PlannedRun:
             "planned": self.job.planned,
             "concurrency": self.job.concurrency,
             "plan": {"bucket": self.job.plan.bucket, "key": self.job.plan.key},
+            "acceptRemovals": self.accept_removals,
         }
         if self.reason is not None:
             payload["reason"] = self.reason
@@ -193,7 +221,7 @@ class SyncPlanner:
             self._store.start_job(job)
         self._files.write(job.plan, dealership_ids)
         self._log.info("Sync planned", job_id=str(job.job_id), planned=job.planned, reason=reason)
-        return PlannedRun(job=job, reason=reason)
+        return PlannedRun(job=job, accept_removals=request.input.accept_removals, reason=reason)
 
     def _choose(
         self, wanted: SyncInput, switches: Mapping[str, str]

@@ -57,6 +57,28 @@ FROM easycars_sync_logs g JOIN dealership d ON d.id = g.dealership_id
 WHERE g.id = %(log_id)s AND (%(scope)s::integer IS NULL OR g.dealership_id = %(scope)s)
 """  # noqa: S608 - the part is a constant of this file
 
+_PROPOSED = """
+SELECT p.number AS stock_number, v.id AS vehicle_id, v.title, v.status, v.removed_from_feed_at
+FROM easycars_sync_logs g
+CROSS JOIN LATERAL jsonb_array_elements_text(
+    g.error_details -> 'proposedRemovals' -> 'stockNumbers') WITH ORDINALITY AS p (number, place)
+LEFT JOIN vehicle v
+    ON v.dealership_id = g.dealership_id AND v.easycars_stock_number = p.number
+WHERE g.id = %(log_id)s
+ORDER BY p.place
+"""
+
+# Only what the newest run that ended well proposed can still be accepted.
+_IS_NEWEST = """
+SELECT NOT EXISTS (
+    SELECT FROM easycars_sync_logs later
+    WHERE later.dealership_id = g.dealership_id AND later.sync_type = 'Stock'
+      AND later.sync_direction = 'Inbound' AND later.status IN ('Success', 'Warning')
+      AND later.started_at > g.started_at) AS is_newest
+FROM easycars_sync_logs g
+WHERE g.id = %(log_id)s
+"""
+
 _JOB = """
 SELECT id AS job_id, sync_type, trigger, status, planned, succeeded, failed, concurrency,
        started_at, completed_at
@@ -120,6 +142,11 @@ class PostgresSyncReports:
     def log(self, log_id: int, scope: int | None) -> _Row | None:
         """Return one log row with error details and payloads."""
         return next(iter(self._rows(_ONE_LOG, log_id=log_id, scope=scope)), None)
+
+    def proposed_removals(self, log_id: int) -> tuple[Sequence[_Row], bool]:
+        """Return the vehicles a run proposed to remove, and whether that can be accepted now."""
+        vehicles = self._rows(_PROPOSED, log_id=log_id)
+        return vehicles, bool(vehicles) and self._rows(_IS_NEWEST, log_id=log_id)[0]["is_newest"]
 
     def last_log(self, dealership_id: int, sync_type: str) -> _Row | None:
         """Return the log row of a dealership's newest run of a kind."""
