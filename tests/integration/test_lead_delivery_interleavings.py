@@ -281,3 +281,30 @@ class TestSavedCredentials:
         assert len(release_after_save(scene.database, dealership)) == 1
 
         assert len(release_after_save(scene.database, dealership)) == 1
+
+
+class TestCredentialsSwitchedBack:
+    """The former account is the present one again before it is recorded that it was not."""
+
+    def test_a_change_of_a_lead_there_goes_on(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, FIRST))
+        scene.edit(FIRST, "rating = 'Hot'")
+        scope = scene.delivery_row(FIRST)["remote_scope"]
+        scene.change_account(dealership, "EC900001")
+
+        def switched_back(push: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.change_account(dealership, f"EC{dealership:06d}")
+                release_after_save(other.database, dealership, scope)
+            return scene.sink.receipt(push)
+
+        scene.sink.will(switched_back)
+        scene.deliver(wake(scene, FIRST), lead_body(dealership, SECOND))
+
+        row = scene.delivery_row(FIRST)
+        assert (row["state"], row["attempts"], row["due_in"] <= 0) == ("pending", 0, True)
+        assert [str(wake_up.external_id) for wake_up in scene.queue.wake_ups] == [FIRST]
+        scene.deliver(wake(scene, FIRST))
+        assert scene.sink.sent[-1][1:] == (f"EC{dealership:06d}", {"Rating": 3})
+        assert scene.delivery_row(FIRST)["state"] == "delivered"

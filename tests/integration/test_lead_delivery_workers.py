@@ -130,6 +130,26 @@ class TestDeadWorker:
         assert row["next_attempt_at"] is None
         assert len(scene.sink.sent) == 1
 
+    def test_its_last_try_does_not_park_a_version_that_came_meanwhile(self, scene: Scene) -> None:
+        dealership = scene.add_dealership()
+        scene.deliver(lead_body(dealership, LEAD))
+        scene.edit(LEAD, "rating = 'Hot'")
+        scene.execute("UPDATE lead_delivery SET attempts = 7")
+        claim_and_die(scene, LEAD)
+        scene.execute("UPDATE lead SET rating = 'Warm', version = version + 1")
+        scene.execute("UPDATE lead_delivery SET wanted_version = wanted_version + 1")
+        scene.pass_time("151 s")
+
+        assert scene.deliver(wake(scene, LEAD)) == []
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["attempts"]) == ("pending", 0)
+        assert row["due_in"] == pytest.approx(180, abs=30)
+        scene.pass_time("180 s")
+        scene.deliver(wake(scene, LEAD))
+
+        assert scene.sink.sent[-1][2] == {"Rating": 2}
+        assert scene.delivery_row(LEAD)["delivered_version"] == 3
+
 
 class TestStaleView:
     """What a claim sees that was held up while another worker created the lead."""
@@ -187,8 +207,7 @@ class TestLateWorker:
         assert scene.deliver(lead_body(dealership, LEAD)) == []
 
         row = scene.delivery_row(LEAD)
-        assert (row["state"], row["remote_id"]) == ("delivered", "000700")
-        assert row["easycars_lead_number"] == "000700"
+        assert (row["remote_id"], row["easycars_lead_number"]) == ("000700", "000700")
         assert row["easycars_customer_no"] is None
         (attempt,) = scene.attempts(LEAD)
         assert (attempt["outcome"], attempt["remote_id"]) == ("duplicate", "000701")
@@ -199,6 +218,30 @@ class TestLateWorker:
         assert scene.counts.batches[-1]["DuplicatesInEasyCars"] == 1
         frontier = scene.one("SELECT highest_lead_number AS n FROM vendor_frontier")
         assert frontier == {"n": "000701"}
+
+    def test_the_number_that_stays_gets_all_that_the_second_create_carried(
+        self, scene: Scene
+    ) -> None:
+        dealership = scene.add_dealership()
+
+        def numbered_meanwhile(_: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.execute("UPDATE lead SET easycars_lead_number = '000700'")
+            return Receipt(lead_number="000701")
+
+        scene.sink.will(numbered_meanwhile)
+        scene.deliver(lead_body(dealership, LEAD))
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["attempts"], row["delivered_version"]) == ("pending", 0, None)
+        assert [wake_up.delay for wake_up in scene.queue.wake_ups] == [0]
+
+        scene.deliver(wake(scene, LEAD))
+
+        operation, _, fields = scene.sink.sent[-1]
+        assert (operation, fields["LeadCustomer"]["Name"]) == (Operation.UPDATE, "Zoë Nguyen")
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["remote_id"]) == ("delivered", "000700")
+        assert len(scene.alerts.published) == 1
 
     def test_an_alert_that_cannot_be_sent_stops_nothing(self, scene: Scene) -> None:
         dealership = scene.add_dealership()

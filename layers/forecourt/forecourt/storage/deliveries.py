@@ -37,7 +37,8 @@ LEFT JOIN circuit_breaker b ON b.target = 'EasyCars' AND b.environment = c.envir
 """
 
 # The lease of a create that may have been sent stays readable: probing counts from its end. An
-# element past the end of an array is null: after the last try there is no wait.
+# element past the end of an array is null: after the last try there is no wait. A version that came
+# meanwhile has all its tries before it.
 _EXPIRE = """
 WITH dead AS MATERIALIZED (
     SELECT id, (%(floors)s::float8[])[greatest(attempts, 1)] AS wait FROM lead_delivery
@@ -47,9 +48,14 @@ WITH dead AS MATERIALIZED (
 ), expired AS (
     UPDATE lead_delivery d
     SET state = CASE WHEN operation = 'create' THEN 'unconfirmed'
+                     WHEN wanted_version > sent_version THEN 'pending'
                      WHEN dead.wait IS NULL THEN 'failed' ELSE 'pending' END,
+        attempts = CASE WHEN operation = 'update' AND wanted_version > sent_version THEN 0
+                        ELSE attempts END,
         next_attempt_at = CASE
             WHEN operation = 'create' THEN lease_until + make_interval(secs => %(unknown_for)s)
+            WHEN wanted_version > sent_version
+            THEN now() + make_interval(secs => %(unknown_for)s)
             WHEN dead.wait IS NOT NULL
             THEN now() + make_interval(secs => greatest(dead.wait, %(unknown_for)s)) END,
         lease_token = NULL, woken_until = NULL, last_error_code = 'LEASE_EXPIRED',

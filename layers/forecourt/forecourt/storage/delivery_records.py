@@ -27,12 +27,16 @@ _CUSTOMER_NO_LIMIT = 100
 # kept      the row itself, if its lease still stands. A worker whose lease ran out may still say
 #           that an unconfirmed create did succeed. An edit made meanwhile is due at once, also
 #           where what was sent before it failed for good, and so is a refused lead when the hold
-#           has ended since: other credentials have been saved.
+#           has ended since, or one found to be in another account: other credentials have been
+#           saved. Of a lead that was created twice the number that stays may lack what the
+#           second create carried.
 # closed    the attempt, once; so doing all this again adds nothing
 # frontier  the number that is longer without its zeros is the higher
 # stirred   what was looked for in vain is looked for again when a later number is known
 #
 # A delivery that was deleted meanwhile has a row without a state.
+_DUE_AGAIN = """(o.is_doubled OR o.is_outdated
+             OR (o.state IN ('delivered', 'failed') AND d.wanted_version > o.sent_version))"""
 _RECORD = f"""
 WITH {RELAXED}, o AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(outcomes)s) AS o(
@@ -40,8 +44,8 @@ WITH {RELAXED}, o AS MATERIALIZED (
         dealership_id integer, sent_version integer, kind text, state text, wait float8,
         burns boolean, called boolean, code text, detail text, latency_ms integer,
         lead_number text, customer_no text, confirmed jsonb, account_scope text, environment text,
-        credential_id integer, created integer, updated integer, failed integer,
-        sync_status text, payload jsonb, response jsonb)
+        credential_id integer, credential_stamp text, created integer, updated integer,
+        failed integer, sync_status text, payload jsonb, response jsonb)
 ), numbered AS (
     UPDATE lead l
     SET easycars_lead_number = coalesce(l.easycars_lead_number, o.lead_number),
@@ -62,11 +66,10 @@ WITH {RELAXED}, o AS MATERIALIZED (
               AND ltrim(l.easycars_lead_number, '0') <> ltrim(o.lead_number, '0') AS is_doubled
 ), kept AS (
     UPDATE lead_delivery d
-    SET state = CASE WHEN o.state IN ('delivered', 'failed') AND d.wanted_version > o.sent_version
-                     THEN 'pending' ELSE o.state END,
+    SET state = CASE WHEN {_DUE_AGAIN} THEN 'pending' ELSE o.state END,
         attempts = CASE
             WHEN o.kind = 'delivered' AND o.state = 'pending' THEN 0
-            WHEN o.state IN ('delivered', 'failed') AND d.wanted_version > o.sent_version THEN 0
+            WHEN {_DUE_AGAIN} THEN 0
             WHEN o.burns THEN d.attempts
             ELSE greatest(d.attempts - 1, 0) END,
         next_attempt_at = CASE
@@ -74,20 +77,27 @@ WITH {RELAXED}, o AS MATERIALIZED (
                 SELECT FROM dealership_easycars_credentials c
                 WHERE c.dealership_id = d.dealership_id AND c.hold_reason IS NOT NULL)
             THEN now()
+            WHEN {_DUE_AGAIN} THEN now()
             WHEN o.state IN ('pending', 'unconfirmed') THEN now() + make_interval(secs => o.wait)
-            WHEN o.state IN ('delivered', 'failed') AND d.wanted_version > o.sent_version
-            THEN now() END,
+            END,
         lease_token = NULL,
         lease_until = NULL,
-        delivered_version = CASE WHEN o.state = 'delivered' THEN o.sent_version
-                                 ELSE d.delivered_version END,
-        delivered_fields = coalesce(o.confirmed, d.delivered_fields),
-        delivered_at = CASE WHEN o.state = 'delivered' THEN now() ELSE d.delivered_at END,
-        remote_id = coalesce(n.number, d.remote_id),
+        delivered_version = CASE WHEN o.state = 'delivered' AND NOT o.is_doubled
+                                 THEN o.sent_version ELSE d.delivered_version END,
+        delivered_fields = CASE WHEN o.is_doubled THEN d.delivered_fields
+                                ELSE coalesce(o.confirmed, d.delivered_fields) END,
+        delivered_at = CASE WHEN o.state = 'delivered' AND NOT o.is_doubled THEN now()
+                            ELSE d.delivered_at END,
+        remote_id = coalesce(o.number, d.remote_id),
         last_error_code = CASE WHEN o.kind = 'delivered' THEN NULL ELSE o.code END,
         last_error = CASE WHEN o.kind = 'delivered' THEN NULL ELSE o.detail END,
         updated_at = now()
-    FROM o LEFT JOIN numbered n ON n.delivery_id = o.delivery_id
+    FROM (SELECT o.*, n.number, coalesce(n.is_doubled, false) AS is_doubled,
+                 coalesce(o.code = 'SCOPE_CHANGED', false) AND NOT EXISTS (
+                     SELECT FROM dealership_easycars_credentials c
+                     WHERE c.dealership_id = o.dealership_id
+                       AND c.encryption_iv = o.credential_stamp) AS is_outdated
+          FROM o LEFT JOIN numbered n ON n.delivery_id = o.delivery_id) o
     WHERE d.id = o.delivery_id
       AND (d.lease_token = o.lease_token
            OR (d.state = 'unconfirmed' AND o.kind = 'delivered' AND o.called))
@@ -220,6 +230,7 @@ def _row(report: Report) -> Mapping[str, Any]:
         "account_scope": credentials.account_scope,
         "environment": credentials.environment,
         "credential_id": credentials.credential_id,
+        "credential_stamp": report.account.stamp,
         "created": int(created),
         "updated": int(delivered and not created),
         "failed": int(not delivered),
