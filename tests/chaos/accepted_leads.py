@@ -1,7 +1,7 @@
 """The leads a run has accepted, as their senders know them: the oracle of the last version."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -102,14 +102,19 @@ class AcceptedLeads:
         return lead, body
 
     def edit_one(
-        self, edits: PostgresLeadEdits, stored_version: Callable[[str], int | None]
+        self,
+        edits: PostgresLeadEdits,
+        stored_version: Callable[[str], int | None],
+        among: Sequence[str] = (),
     ) -> AcceptedLead | None:
         """Change a lead as a person does by the admin API; None where nothing was changed.
+
+        It is one of `among`, or of all where that is empty.
 
         A person whose change came to an error reads the lead again: `stored_version` says whether
         it was changed all the same.
         """
-        lead = self.chance.choice(list(self.leads.values()))
+        lead = self.leads[self.chance.choice(sorted(among) or list(self.leads))]
         lead.version += 1
         patch: dict[str, str] = {"message": lead.message}
         if self.chance.random() < 0.5:

@@ -106,7 +106,7 @@ class Crew:
 
     def _creates_in_flight(self, work: Work) -> int:
         """Count the creates under way, in doubt or in the dead worker's hands, in one account."""
-        in_hands = {_lead_of(message) for message in work.messages}
+        in_hands = leads_in(work)
         per_account: Counter[str] = Counter()
         for row in self._world.rows(_IN_DOUBT):
             lead = str(row["external_id"])
@@ -119,6 +119,11 @@ class Crew:
         for message in messages:
             if message.message_id not in failed:
                 self._world.queue.delete(message.handle)
+
+
+def leads_in(work: Work) -> set[str]:
+    """Name the leads a batch is about."""
+    return {lead for message in work.messages if (lead := _lead_of(message)) is not None}
 
 
 def _lead_of(message: Received) -> str | None:

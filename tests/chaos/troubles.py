@@ -177,7 +177,9 @@ def _draw_faults(chance: random.Random, accounts: list[str]) -> list[Fault]:
             where["operation"] = _CREATE
         elif kind < 0.88:
             options = dict(chance.choice(_CLEAR))
-            where["operation"] = chance.choice((None, _CREATE, _UPDATE, *_READS))
+            where["operation"] = chance.choice((_CREATE, _UPDATE, *_READS))
+            if "retry_after" in options and where["operation"] in _READS:
+                options["retry_after"] = 1  # a read is repeated in place, by the wall clock
         elif kind < 0.94:
             options = dict(chance.choice(_PERMANENT)) | {"times": 1}
             where["operation"] = chance.choice((_CREATE, _UPDATE))

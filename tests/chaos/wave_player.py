@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from tests.chaos.accepted_leads import AcceptedLeads
-from tests.chaos.crew import Crew, Work
+from tests.chaos.crew import Crew, Work, leads_in
 from tests.chaos.figures import Figures
 from tests.chaos.troubles import DatabaseTrouble, Wave, draw_freeze
 from tests.chaos.world import World
@@ -88,7 +88,8 @@ class WavePlayer:
             world.simulator.add_foreign_lead(chance.choice(sorted(self._leads.accounts)))
             figures.foreign_leads += 1
         if wave.edits_amid:
-            self._edit(wave.edits, chance)
+            in_hands = [name for work in works for name in leads_in(work)]
+            self._edit(wave.edits, chance, among=in_hands)
         match wave.database:
             case DatabaseTrouble.CRASH:
                 world.crash_database()
@@ -126,7 +127,7 @@ class WavePlayer:
         if wave.sweep:
             self._crew.sweep(wave.sweeper_doom)
 
-    def _edit(self, times: int, chance: random.Random) -> None:
+    def _edit(self, times: int, chance: random.Random, among: Sequence[str] = ()) -> None:
         for _ in range(times if len(self._leads) else 0):
             tell = chance.random() < 0.5
-            self._figures.edits += self._world.edit_one(self._leads, tell=tell)
+            self._figures.edits += self._world.edit_one(self._leads, tell=tell, among=among)

@@ -99,9 +99,9 @@ class World:
         self.scene.credentials.save(dealership_id, secrets, Environment.TEST, None, actor=ACTOR)
         return dealership_id
 
-    def edit_one(self, leads: AcceptedLeads, *, tell: bool) -> bool:
+    def edit_one(self, leads: AcceptedLeads, *, tell: bool, among: Sequence[str] = ()) -> bool:
         """Change a lead as a person does; with `tell` the wake-up gets onto the queue."""
-        edited = leads.edit_one(self.edits, self._stored_version)
+        edited = leads.edit_one(self.edits, self._stored_version, among)
         if edited is None:
             return False
         if tell and not edited.spam:
