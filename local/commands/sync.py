@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,6 +24,9 @@ from local.commands.output import (
 from local.commands.target import StackTarget
 from local.failures import StackError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 app = typer.Typer(no_args_is_help=True, help="Run a sync now instead of waiting for its schedule.")
 
 _POLL_SECONDS = 0.4
@@ -32,7 +35,7 @@ _RECORDS = {"stock": "vehicles", "lead": "leads"}
 
 DealershipOption = Annotated[
     list[int] | None,
-    typer.Option(help="Only this dealership; repeatable. Left out: every eligible one."),
+    typer.Option(min=1, help="Only this dealership; repeatable. Left out: every eligible one."),
 ]
 
 
@@ -62,7 +65,7 @@ def stock(
         job = _run_through_admin_api(
             target, "stock", dealership[0], {"acceptRemovals": True}, quiet=as_json
         )
-        _report(job, "stock", as_json=as_json)
+        _report(job, "stock", dealership, as_json=as_json)
     else:
         _run(target, "stock", dealership or [], as_json=as_json)
 
@@ -82,16 +85,30 @@ def leads(
 
 
 def _run(target: StackTarget, sync_type: str, dealerships: list[int], *, as_json: bool) -> None:
-    _report(run_sync(target, sync_type, dealerships, quiet=as_json), sync_type, as_json=as_json)
+    job = run_sync(target, sync_type, dealerships, quiet=as_json)
+    _report(job, sync_type, dealerships, as_json=as_json)
 
 
-def _report(job: dict[str, Any], sync_type: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_summary(job))
-    else:
-        _print_job(job, _RECORDS[sync_type])
+def _report(job: dict[str, Any], sync_type: str, asked: Sequence[int], *, as_json: bool) -> None:
+    print_report(job, sync_type, asked, as_json=as_json)
     if job["failed"]:
         raise typer.Exit(1)
+
+
+def print_report(
+    job: dict[str, Any], sync_type: str, asked: Sequence[int], *, as_json: bool
+) -> None:
+    """Print how a run went, and which of the dealerships that were ``asked`` for are not there.
+
+    A planned dealership that exists has a row in the report, whatever became of it.
+    """
+    known = {found["dealershipId"] for found in job["dealerships"]}
+    all_known = job["planned"] <= len(known)
+    missing = [] if all_known else [one for one in dict.fromkeys(asked) if one not in known]
+    if as_json:
+        print_json(_summary(job, missing))
+    else:
+        _print_job(job, _RECORDS[sync_type], missing)
 
 
 def run_sync(
@@ -202,7 +219,7 @@ def _item_counts(machine: Any, execution: str) -> dict[str, int] | None:  # noqa
     return counts
 
 
-def _summary(job: dict[str, Any]) -> dict[str, Any]:
+def _summary(job: dict[str, Any], missing: Sequence[int]) -> dict[str, Any]:
     return {
         "jobId": job["jobId"],
         "planned": job["planned"],
@@ -212,6 +229,10 @@ def _summary(job: dict[str, Any]) -> dict[str, Any]:
             {key: dealership.get(key) for key in ("dealershipId", "name", "error")}
             for dealership in job["dealerships"]
             if dealership["status"] == "Failed"
+        ]
+        + [
+            {"dealershipId": number, "name": None, "error": f"There is no dealership {number}."}
+            for number in missing
         ],
     }
 
@@ -226,23 +247,26 @@ def record_counts(dealership: dict[str, Any]) -> str:
     return f"nothing new: {said}" if nothing_new else said
 
 
-def _print_job(job: dict[str, Any], records: str) -> None:
-    print_table(
-        f"Job {job['jobId']}",
-        ["id", "dealership", "result", records, "reason"],
-        (
+def _print_job(job: dict[str, Any], records: str, missing: Sequence[int]) -> None:
+    if job["dealerships"] or not missing:
+        print_table(
+            f"Job {job['jobId']}",
+            ["id", "dealership", "result", records, "reason"],
             (
-                str(found["dealershipId"]),
-                text(found["name"]),
-                text(found["status"]),
-                text(record_counts(found)),
-                text(found.get("error")),
-            )
-            for found in job["dealerships"]
-        ),
-        empty="No dealership was due: each needs active credentials and its switches on "
-        "(forecourt credentials set ID …).",
-    )
+                (
+                    str(found["dealershipId"]),
+                    text(found["name"]),
+                    text(found["status"]),
+                    text(record_counts(found)),
+                    text(found.get("error")),
+                )
+                for found in job["dealerships"]
+            ),
+            empty="No dealership was due: each needs active credentials and its switches on "
+            "(forecourt credentials set ID …).",
+        )
+    for number in missing:
+        console.print(f"There is no dealership {number}. See `forecourt dealership list`.")
     console.print(
         f"{job['planned']} planned, {job['succeeded']} succeeded, {job['failed']} failed."
     )
