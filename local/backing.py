@@ -96,6 +96,31 @@ class Backing:
     easycars_url: str
 
 
+def web_address(url: str, *, option: str) -> str:
+    """Return an address without its last slash.
+
+    Parameters
+    ----------
+    option
+        The option it was given with.
+
+    Raises
+    ------
+    StackError
+        When it is no web address; the functions would refuse it only at the first lead.
+    """
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or any(letter.isspace() for letter in url):
+        message = f"{option} is no web address."
+        cure = "Write it as http://host:port or https://host, with a path if there is one."
+        raise StackError(message, cure=cure, exit_code=2)
+    return url.rstrip("/")
+
+
 @contextmanager
 def start_backing(
     data: DataFolder, *, database_url: str | None, easycars_url: str | None
@@ -112,8 +137,10 @@ def start_backing(
     Raises
     ------
     StackError
-        When the embedded PostgreSQL cannot run here.
+        When the embedded PostgreSQL cannot run here, or an address is none.
     """
+    if easycars_url is not None:
+        easycars_url = web_address(easycars_url, option="--easycars-url")
     with ExitStack() as started:
         if database_url is None:
             database = started.enter_context(_embedded_database(data))
@@ -121,7 +148,7 @@ def start_backing(
             database = DatabaseAddress.from_url(database_url)
         if easycars_url is None:
             easycars_url = started.enter_context(_simulated_easycars(data))
-        yield Backing(database, easycars_url.rstrip("/"))
+        yield Backing(database, easycars_url)
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from local.backing import DatabaseAddress
+from local.backing import DatabaseAddress, web_address
 from local.failures import StackError
 
 
@@ -36,5 +36,20 @@ def test_only_a_database_on_this_machine_is_reached_without_tls(url: str, sslmod
 def test_what_is_no_database_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(StackError, match="postgresql://user:password@host:5432/name") as refused:
         DatabaseAddress.from_url(url)
+
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9000", "https://vendor.example/TestECService/"])
+def test_a_vendors_address_loses_its_last_slash(url: str) -> None:
+    assert web_address(url, option="--easycars-url") == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "vendor.example", "http://", "http://h:port", "http://a b", "nonsense", ""]
+)
+def test_what_is_no_web_address_is_refused_before_anything_starts(url: str) -> None:
+    with pytest.raises(StackError, match="--easycars-url") as refused:
+        web_address(url, option="--easycars-url")
 
     assert refused.value.exit_code == 2
