@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_DATA = Path(".forecourt")
 LOCAL_REGION = "ap-southeast-2"
 _HTTP_ERROR = 400
+_CHECK_ACCOUNT = "Check --stack and that your AWS credentials and region are the stack's."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +91,18 @@ class StackTarget:
                 StackName=self.stack_name, LogicalResourceId=logical_id
             )
         except (ClientError, BotoCoreError) as error:
-            message = f"{logical_id} of stack {self.stack_name} was not found: {error}."
-            cure = "Check --stack and that your AWS credentials and region are the stack's."
-            raise StackError(message, cure=cure) from None
+            message = f"{logical_id} of stack {self.stack_name} was not found: {_said(error)}."
+            raise StackError(message, cure=_CHECK_ACCOUNT) from None
         return str(answer["StackResourceDetail"]["PhysicalResourceId"])
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """Return a boto3 client for that service of the stack."""
+        """Return a boto3 client for that service of the stack; StackError without a region."""
         if self.state is None:
-            return boto3.client(service)  # type: ignore[call-overload]
+            try:
+                return boto3.client(service)  # type: ignore[call-overload]
+            except BotoCoreError as error:
+                message = f"Stack {self.stack_name} cannot be asked: {_said(error)}."
+                raise StackError(message, cure=_CHECK_ACCOUNT) from None
         return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.state["aws_endpoint_url"],
@@ -137,7 +141,7 @@ class StackTarget:
             )
             payload = json.loads(answer["Payload"].read())
         except (ClientError, BotoCoreError) as error:
-            message = f"The admin API did not answer: {error}."
+            message = f"The admin API did not answer: {_said(error)}."
             raise StackError(message, cure="Look at the function's log.") from None
         if "FunctionError" in answer or "statusCode" not in payload:
             reason = payload.get("errorMessage", "no answer")
@@ -147,6 +151,10 @@ class StackTarget:
         if payload["statusCode"] >= _HTTP_ERROR:
             raise StackError(_problem_sentence(payload["statusCode"], content))
         return content
+
+
+def _said(error: Exception) -> str:
+    return str(error).rstrip(".")
 
 
 def _is_alive(pid: int) -> bool:
