@@ -14,7 +14,8 @@ from forecourt.errors import (
 from forecourt.leads.sink import Operation, Push, Receipt
 from forecourt.storage.deliveries import release_delivery
 from forecourt.storage.holds import release_after_save
-from tests.support.lead_delivery import Scene, lead_body, wake_up_body
+from forecourt.storage.lead_edits import want_present_version
+from tests.support.lead_delivery import Answer, Scene, lead_body, wake_up_body
 
 LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
 
@@ -304,6 +305,51 @@ class TestUpdate:
         scene.deliver(wake(scene, LEAD))
         assert scene.sink.sent[-1][2] == {"Rating": 1, "LeadStatus": 10}
         assert scene.delivery_row(LEAD)["state"] == "delivered"
+
+    def lose_the_last_try(self, scene: Scene, answer: Answer) -> None:
+        """Send an update for the eighth time, and lose what the vendor says."""
+        scene.deliver(lead_body(scene.add_dealership(), LEAD))
+        scene.edit(LEAD, "rating = 'Hot'")
+        scene.execute("UPDATE lead_delivery SET attempts = 7")
+        scene.sink.will(answer)
+        scene.deliver(wake(scene, LEAD))
+
+    def test_a_newer_version_does_not_overtake_a_last_try_of_unknown_outcome(
+        self, scene: Scene
+    ) -> None:
+        def edited_meanwhile(_: Push) -> Receipt:
+            with scene.elsewhere() as other:
+                other.edit(LEAD, "rating = 'Cold'")
+            raise unknown()
+
+        self.lose_the_last_try(scene, edited_meanwhile)
+
+        row = scene.delivery_row(LEAD)
+        assert (row["state"], row["attempts"]) == ("pending", 0)
+        assert row["due_in"] == pytest.approx(180, abs=10)
+
+    @pytest.mark.parametrize("by", ["edit", "retry"])
+    def test_neither_does_what_a_person_does_next(self, scene: Scene, by: str) -> None:
+        self.lose_the_last_try(scene, unknown())
+        row = scene.delivery_row(LEAD)
+        assert row["state"] == "failed"
+
+        self.act(scene, by)
+
+        assert scene.delivery_row(LEAD)["due_in"] == pytest.approx(225, abs=10)
+        scene.pass_time("226 s")
+        scene.execute("UPDATE lead_delivery SET state = 'failed', next_attempt_at = NULL")
+        self.act(scene, by)
+        assert scene.delivery_row(LEAD)["due_in"] <= 0
+
+    def act(self, scene: Scene, by: str) -> None:
+        row = scene.delivery_row(LEAD)
+        if by == "retry":
+            assert release_delivery(scene.database, row["id"]) is not None
+            return
+        scene.execute("UPDATE lead SET version = version + 1, rating = 'Cold'")
+        with scene.database.transaction() as connection:
+            want_present_version(connection, row["lead_id"])
 
     def test_another_account_s_lead_is_not_touched(self, scene: Scene) -> None:
         dealership = scene.add_dealership()

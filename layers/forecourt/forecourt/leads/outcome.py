@@ -52,7 +52,8 @@ class Outcome:
     state
         What the delivery becomes; never ``in_progress``.
     wait
-        Seconds until the next try, for ``pending`` and ``unconfirmed``.
+        Seconds until the next try, for ``pending`` and ``unconfirmed``; for ``failed`` until a
+        version that came meanwhile may be sent.
     burns
         Whether the try counts against the retry policy.
     called
@@ -145,11 +146,7 @@ def _verdict(
         return OutcomeKind.UNKNOWN, DeliveryState.UNCONFIRMED, PROBE_AFTER_SECONDS, True
     kind = OutcomeKind.UNKNOWN if unknown else OutcomeKind.RETRYABLE
     wait = policy.wait_after(attempts, error.retry_after)
+    least = PROBE_AFTER_SECONDS if unknown else 0.0
     if wait is None:
-        return kind, DeliveryState.FAILED, 0.0, True
-    return (
-        kind,
-        DeliveryState.PENDING,
-        max(wait.total_seconds(), PROBE_AFTER_SECONDS * unknown),
-        True,
-    )
+        return kind, DeliveryState.FAILED, least, True
+    return kind, DeliveryState.PENDING, max(wait.total_seconds(), least), True

@@ -7,6 +7,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from forecourt.leads.calls import WRITE_WITHIN_SECONDS
 from forecourt.leads.ledger import LEASE_SECONDS, Claim, ClaimRequest, DeliveryView
 from forecourt.leads.outcome import PROBE_AFTER_SECONDS, DeliveryState
 from forecourt.leads.sink import Operation
@@ -168,10 +169,19 @@ WHERE d.id = ANY(%(ids)s) AND d.state = 'failed' AND d.last_error_code = 'NO_CON
 RETURNING d.id
 """
 
+NOT_OVERTAKING = f"""greatest(now(), (
+    SELECT d.claimed_at
+           + make_interval(secs => {WRITE_WITHIN_SECONDS} + {PROBE_AFTER_SECONDS})
+    FROM (SELECT a.operation, a.outcome FROM lead_delivery_attempt a
+          WHERE a.delivery_id = d.id AND a.operation <> 'probe'
+          ORDER BY a.id DESC LIMIT 1) last
+    WHERE last.operation = 'update' AND last.outcome IN ('unknown', 'lease_expired')))"""  # noqa: S608
+"""When ``lead_delivery d`` may be sent again: at once, unless its last update may still arrive."""
+
 # One that was released and has not been tried yet is released again: its wake-up may be lost.
-_RELEASE = """
+_RELEASE = f"""
 UPDATE lead_delivery d
-SET state = 'pending', attempts = 0, next_attempt_at = now(), woken_until = NULL,
+SET state = 'pending', attempts = 0, next_attempt_at = {NOT_OVERTAKING}, woken_until = NULL,
     updated_at = now()
 FROM lead l
 WHERE d.id = %(id)s AND l.id = d.lead_id AND d.target = 'EasyCars'
@@ -179,7 +189,7 @@ WHERE d.id = %(id)s AND l.id = d.lead_id AND d.target = 'EasyCars'
        OR (d.state = 'pending' AND d.attempts = 0 AND d.next_attempt_at <= now()))
   AND (%(dealership_id)s::integer IS NULL OR d.dealership_id = %(dealership_id)s)
 RETURNING d.id, l.external_id, d.dealership_id
-"""
+"""  # noqa: S608 - the interpolated part is a constant
 
 
 def look_at_deliveries(

@@ -26,10 +26,10 @@ _CUSTOMER_NO_LIMIT = 100
 #           The vendor's numbers are zero-padded text: "17" and "000017" are one lead's
 # kept      the row itself, if its lease still stands. A worker whose lease ran out may still say
 #           that an unconfirmed create did succeed. An edit made meanwhile is due at once, also
-#           where what was sent before it failed for good, and so is a refused lead when the hold
-#           has ended since, or one found to be in another account: other credentials have been
-#           saved. Of a lead that was created twice the number that stays may lack what the
-#           second create carried.
+#           where what was sent before it failed for good, but not before an update whose answer
+#           was lost can no longer arrive. So is a refused lead when the hold has ended since, or
+#           one found to be in another account: other credentials have been saved. Of a lead that
+#           was created twice the number that stays may lack what the second create carried.
 # closed    the attempt, once; so doing all this again adds nothing
 # frontier  the number that is longer without its zeros is the higher
 # stirred   what was looked for in vain is looked for again when a later number is known
@@ -77,9 +77,8 @@ WITH {RELAXED}, o AS MATERIALIZED (
                 SELECT FROM dealership_easycars_credentials c
                 WHERE c.dealership_id = d.dealership_id AND c.hold_reason IS NOT NULL)
             THEN now()
-            WHEN {_DUE_AGAIN} THEN now()
-            WHEN o.state IN ('pending', 'unconfirmed') THEN now() + make_interval(secs => o.wait)
-            END,
+            WHEN {_DUE_AGAIN} OR o.state IN ('pending', 'unconfirmed')
+            THEN now() + make_interval(secs => o.wait) END,
         lease_token = NULL,
         lease_until = NULL,
         delivered_version = CASE WHEN o.state = 'delivered' AND NOT o.is_doubled

@@ -12,6 +12,7 @@ from forecourt.admin.audit import Actor, AuditEntry
 from forecourt.admin.lead_changes import FindVehicle, LeadChange
 from forecourt.leads.wake_ups import WakeUp
 from forecourt.storage.audit_log import write_audit
+from forecourt.storage.deliveries import NOT_OVERTAKING
 from forecourt.storage.postgres import Connection, Database
 
 # A create that was sent and not recorded yet may have made the lead, number or none.
@@ -46,14 +47,14 @@ UPDATE lead_delivery d
 SET wanted_version = l.version,
     state = CASE WHEN {_REVIVED} THEN 'pending' ELSE d.state END,
     attempts = CASE WHEN {_REVIVED} THEN 0 ELSE d.attempts END,
-    next_attempt_at = CASE WHEN {_REVIVED} THEN now() ELSE d.next_attempt_at END,
+    next_attempt_at = CASE WHEN {_REVIVED} THEN {NOT_OVERTAKING} ELSE d.next_attempt_at END,
     woken_until = CASE WHEN {_REVIVED} THEN NULL ELSE d.woken_until END,
     updated_at = now()
 FROM lead l
 WHERE l.id = %(lead_id)s AND d.lead_id = l.id
 RETURNING d.id, l.external_id, d.dealership_id,
           d.state = 'pending' AND d.next_attempt_at <= now() AS is_due
-"""  # noqa: S608 - the interpolated part is a constant of this file
+"""  # noqa: S608 - the interpolated parts are constants
 
 # A status a person chose is pushed, whatever the CRM was found to have.
 _SUPERSEDE = """
