@@ -123,6 +123,8 @@ class Wave:
 def draw_wave(chance: random.Random, *, leads: int, accounts: list[str]) -> Wave:
     """Draw one wave; `leads` new ones come in before it."""
     database = chance.choice(list(DatabaseTrouble)) if chance.random() < 0.1 else None
+    edits = chance.choice((0, 0, 1, 2))
+    edits_amid = edits > 0 and database is None and chance.random() < 0.5
     return Wave(
         leads=leads,
         batches=[
@@ -134,9 +136,10 @@ def draw_wave(chance: random.Random, *, leads: int, accounts: list[str]) -> Wave
         database=database,
         after_seconds=chance.uniform(0.0, 0.15),
         clock_step=chance.choice((-2.0, -0.5, 1.0)) if chance.random() < 0.1 else 0.0,
-        latency=chance.choice((0.0, 0.0, 0.005, 0.02)),
-        edits=chance.choice((0, 0, 1, 2)),
-        edits_amid=database is None and chance.random() < 0.5,
+        # Long enough for a person to change a lead while it is being sent.
+        latency=0.2 if edits_amid else chance.choice((0.0, 0.0, 0.005, 0.02)),
+        edits=edits,
+        edits_amid=edits_amid,
         foreign_lead=chance.random() < 0.2,
         vendor_away=chance.random() < 0.03,
         poison=chance.random() < 0.03,
