@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,19 +29,31 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothin
 
 _NEVER_BROKEN = (*("id", "lead", "dealer", "state", "age", "number", "tries", "code", "result"),)
 
+# JSON escapes those below U+0020 by itself; U+009B begins an escape sequence as ESC [ does.
+_C1 = re.compile(r"[\x7f-\x9f]")
+# Control characters but for tab and line feed, and those that turn the direction of writing.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 console = Console()
 errors = Console(stderr=True)
 
 
 def print_json(content: Any) -> None:  # noqa: ANN401 - JSON
-    """Print one JSON document and a line feed."""
-    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+    """Print one JSON document and a line feed; no character of it steers a terminal."""
+    document = json.dumps(content, ensure_ascii=False)
+    sys.stdout.write(_C1.sub(lambda found: f"\\u{ord(found[0]):04x}", document) + "\n")
     sys.stdout.flush()
 
 
 def text(value: object) -> str:
-    """Return a value as literal text for rich: what people typed is never markup."""
-    return "–" if value is None or value == "" else escape(str(value))
+    """Return a value as literal text for rich: what people typed is never markup.
+
+    Nor does it steer the terminal: a visitor may type anything into a form.
+    """
+    if value is None or value == "":
+        return "–"
+    lines = str(value).replace("\r\n", "\n")
+    return escape(_STEERING.sub("\N{REPLACEMENT CHARACTER}", lines))
 
 
 def local_time(value: str | None) -> str:
