@@ -80,6 +80,7 @@ def complete_environment(nobody: str) -> dict[str, str]:
         "IMAGE_ORIGINS": f"http://{nobody}",
         "IMAGE_BUCKET": "pictures",
         "IMAGE_BASE_URL": f"http://{nobody}/pictures",
+        "SCHEDULE_GROUP": "forecourt",
         "STATE_MACHINE_ARN": arn.format("states", "stateMachine:sync"),
     }
 

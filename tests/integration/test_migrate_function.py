@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 from moto import mock_aws
 
+from tests.support.aws_account import GROUP, make_schedules
 from tests.support.postgres import PostgresForTests
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,21 @@ type Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 def event(name: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((ROOT / f"events/migrate/{name}.json").read_text())
     return content
+
+
+def address() -> str:
+    """Where the handler's database is."""
+    secret = boto3.client("secretsmanager").get_secret_value(
+        SecretId=os.environ["DATABASE_SECRET_ARN"]
+    )
+    values: dict[str, str] = json.loads(secret["SecretString"])
+    return psycopg.conninfo.make_conninfo(
+        host=os.environ["DATABASE_HOST"],
+        port=os.environ["DATABASE_PORT"],
+        dbname=os.environ["DATABASE_NAME"],
+        user=values["username"],
+        password=values["password"],
+    )
 
 
 @pytest.fixture
@@ -37,6 +54,8 @@ def handler(postgres: PostgresForTests, monkeypatch: pytest.MonkeyPatch) -> Iter
         monkeypatch.setenv("DATABASE_NAME", str(parts["dbname"]))
         monkeypatch.setenv("DATABASE_SECRET_ARN", secret["ARN"])
         monkeypatch.setenv("DATABASE_SSLMODE", "disable")
+        monkeypatch.setenv("SCHEDULE_GROUP", GROUP)
+        make_schedules("arn:aws:states:ap-southeast-2:123456789012:stateMachine:sync")
         spec = importlib.util.spec_from_file_location("app", ROOT / "functions/migrate/app.py")
         assert spec is not None
         assert spec.loader is not None
@@ -56,6 +75,53 @@ def test_goes_up_tells_where_it_is_and_goes_down(handler: Handler) -> None:
 
     down = handler(event("downgrade"), None)
     assert (down["from"], down["to"], down["applied"][-1]) == ("0007", None, "0001")
+
+
+def test_a_deploy_leaves_schedules_as_the_settings_say(handler: Handler) -> None:
+    first = handler({}, None)
+    assert first["schedules"] == {"kept": 2, "removed": 0, "refused": {}}
+    with psycopg.connect(address()) as connection:
+        connection.execute(
+            "UPDATE system_settings SET value = '30 3 * * *' WHERE key = 'easycar_sync_cron'"
+        )
+        (dealership,) = connection.execute(
+            "INSERT INTO dealership (name) VALUES ('Own') RETURNING id"
+        ).fetchone() or (0,)
+        connection.execute(
+            "INSERT INTO dealership_settings"
+            " (dealership_id, easycar_sync_cron, easycar_sync_timezone)"
+            " VALUES (%s, '0 5 * * *', 'Asia/Tokyo')",
+            [dealership],
+        )
+    scheduler = boto3.client("scheduler")
+    nightly = scheduler.get_schedule(GroupName=GROUP, Name="nightly-stock")
+    scheduler.create_schedule(
+        Name="stock-dealership-9999",
+        GroupName=GROUP,
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=nightly["Target"],
+    )
+
+    again = handler(event("upgrade"), None)
+
+    assert again["applied"] == []
+    assert again["schedules"] == {"kept": 3, "removed": 1, "refused": {}}
+    kept = {
+        one["Name"]: scheduler.get_schedule(GroupName=GROUP, Name=one["Name"])
+        for one in scheduler.list_schedules(GroupName=GROUP)["Schedules"]
+    }
+    assert set(kept) == {"nightly-stock", "hourly-leads", f"stock-dealership-{dealership}"}
+    assert kept["nightly-stock"]["ScheduleExpression"] == "cron(30 3 * * ? *)"
+    own = kept[f"stock-dealership-{dealership}"]
+    assert own["ScheduleExpressionTimezone"] == "Asia/Tokyo"
+    assert json.loads(own["Target"]["Input"])["dealershipIds"] == [dealership]
+
+
+def test_only_the_newest_schema_touches_schedules(handler: Handler) -> None:
+    assert "schedules" not in handler({"action": "upgrade", "revision": "0002"}, None)
+    assert "schedules" not in handler(event("current"), None)
+    assert "schedules" not in handler(event("downgrade"), None)
 
 
 def test_an_empty_event_goes_up(handler: Handler) -> None:

@@ -16,6 +16,7 @@ from forecourt.storage.stock_store import (
     PostgresStockStore,
     PostgresSummaryStore,
 )
+from tests.support.clock import let_pass
 from tests.support.stock import StockBench, item, stock_feed
 
 
@@ -102,6 +103,68 @@ def test_a_dealership_on_hold_is_left_out_of_lead_runs_only(
     )
     assert plans.eligible_dealerships("stock") == [held, free]
     assert plans.eligible_dealerships("lead") == [free]
+
+
+def test_a_stock_schedule_of_its_own_is_told_from_the_nightly_plan(
+    bench: StockBench, plans: PostgresPlanStore
+) -> None:
+    nightly, own, off = (bench.add_dealership(name) for name in "abc")
+    for dealership in (nightly, own, off):
+        add_credentials(bench, dealership)
+        set_auto_sync(bench, dealership, enabled=dealership != off)
+    bench.execute(
+        "UPDATE dealership_settings SET easycar_sync_cron = '0 5 * * *'"
+        " WHERE dealership_id IN (%s, %s)",
+        own,
+        off,
+    )
+    assert plans.eligible_dealerships("stock", own_schedule=False) == [nightly]
+    assert plans.eligible_dealerships("stock", own_schedule=True) == [own]
+    assert plans.eligible_dealerships("stock") == [nightly, own]
+
+
+def test_a_job_is_under_way_as_long_as_it_shows_signs_of_life(
+    bench: StockBench, plans: PostgresPlanStore, database: Database
+) -> None:
+    running, new = job(), uuid4()
+    plans.start_job(running)
+    bench.execute("UPDATE sync_job SET started_at = now()")
+    assert plans.running_job("nightly", beside=new) == running.job_id
+    assert plans.running_job("nightly", beside=running.job_id) is None
+    assert plans.running_job("hourly", beside=new) is None
+
+    let_pass(database, 11 * 60)
+    assert plans.running_job("nightly", beside=new) is None
+
+    PostgresStockStore(database).open_run(running.job_id, bench.add_dealership("a"))
+    assert plans.running_job("nightly", beside=new) == running.job_id
+    let_pass(database, 14 * 60)
+    assert plans.running_job("nightly", beside=new) == running.job_id
+    let_pass(database, 2 * 60)
+    assert plans.running_job("nightly", beside=new) is None
+
+    bench.execute("UPDATE sync_job SET started_at = now()")
+    PostgresSummaryStore(database).finish_job(
+        JobSummary(job_id=running.job_id, planned=1, succeeded=1, failed=0)
+    )
+    assert plans.running_job("nightly", beside=new) is None
+
+
+def test_a_manual_run_holds_up_no_schedule(bench: StockBench, plans: PostgresPlanStore) -> None:
+    plans.start_job(job())
+    bench.execute("UPDATE sync_job SET started_at = now(), trigger = 'manual'")
+    assert plans.running_job("nightly", beside=uuid4()) is None
+
+
+def test_a_dealership_is_busy_while_a_live_run_holds_its_lock(
+    bench: StockBench, plans: PostgresPlanStore, database: Database
+) -> None:
+    dealership = bench.add_dealership("a")
+    PostgresStockStore(database).open_run(uuid4(), dealership)
+    assert plans.busy_dealerships("stock") == [dealership]
+    assert plans.busy_dealerships("lead") == []
+    let_pass(database, 6 * 60)
+    assert plans.busy_dealerships("stock") == []
 
 
 def test_the_switches_are_the_system_settings(bench: StockBench, plans: PostgresPlanStore) -> None:

@@ -24,13 +24,22 @@ class MemoryStore:
     eligible: list[int] = field(default_factory=lambda: [3, 5])
     jobs: dict[UUID, SyncJob] = field(default_factory=dict)
     asked_for: list[str] = field(default_factory=list)
+    running: UUID | None = None
 
     def switches(self) -> Mapping[str, str]:
         return self.settings
 
-    def eligible_dealerships(self, sync_type: str) -> list[int]:
+    def eligible_dealerships(
+        self, sync_type: str, *, own_schedule: bool | None = None
+    ) -> list[int]:
         self.asked_for.append(sync_type)
         return self.eligible
+
+    def running_job(self, schedule_name: str, *, beside: UUID) -> UUID | None:
+        return self.running if self.running != beside else None
+
+    def busy_dealerships(self, sync_type: str) -> list[int]:
+        return []
 
     def start_job(self, job: SyncJob) -> bool:
         owner = self.jobs.setdefault(job.job_id, job)
@@ -113,6 +122,16 @@ def test_a_persons_agreement_to_removals_travels_with_the_plan(desk: Desk) -> No
 
 def test_a_manual_run_without_names_is_for_whoever_is_eligible(desk: Desk) -> None:
     assert desk.planned(desk.plan(trigger="manual", jobId=str(JOB))) == [3, 5]
+
+
+def test_a_scheduled_start_while_the_last_one_runs_is_a_job_that_planned_nobody(
+    desk: Desk,
+) -> None:
+    desk.store.running = JOB
+    run = desk.plan(scheduleName="nightly-stock", scheduledTime="2026-03-02T02:00:00Z")
+    assert desk.planned(run) == []
+    assert run.reason == f"job {JOB} of schedule nightly-stock is still under way"
+    assert desk.store.jobs[run.job.job_id].planned == 0
 
 
 @pytest.mark.parametrize("off", ["false", " False ", "0", "off", "no"])

@@ -1,12 +1,13 @@
 """Changing when runs start: what the settings take, and what the scheduler is told."""
 
+import json
 from typing import Any
 
 import boto3
 import pytest
 
 from forecourt.storage.postgres import Database
-from tests.support.admin_api import AdminClient, owner
+from tests.support.admin_api import AdminClient, owner, staff
 from tests.support.aws_account import GROUP
 
 SETTINGS = "/api/admin/settings"
@@ -137,3 +138,116 @@ def test_a_dealer_changes_no_times_of_the_system(admin: AdminClient, dealership:
 
     assert refused.status == 422
     assert times("nightly-stock") == ("cron(0 2 * * ? *)", "UTC")
+
+
+def own_times(dealership: int) -> tuple[str, str] | None:
+    try:
+        return times(f"stock-dealership-{dealership}")
+    except boto3.client("scheduler").exceptions.ResourceNotFoundException:
+        return None
+
+
+def test_a_dealer_gets_a_schedule_of_its_own_and_gives_it_back(
+    admin: AdminClient, dealership: int, database: Database
+) -> None:
+    me = owner(dealership)
+    given = admin(
+        "PUT", SETTINGS, {"syncCron": "0 5 * * 1-5", "syncTimezone": "Australia/Perth"}, claims=me
+    )
+
+    assert given.body["dealership"] == {
+        "dealershipId": dealership,
+        "autoSyncEnabled": True,
+        "syncCron": "0 5 * * 1-5",
+        "syncTimezone": "Australia/Perth",
+    }
+    assert own_times(dealership) == ("cron(0 5 ? * 2,3,4,5,6 *)", "Australia/Perth")
+    own, nightly = kept(f"stock-dealership-{dealership}"), kept("nightly-stock")
+    assert own["Target"] | {"Input": ""} == nightly["Target"] | {"Input": ""}
+    assert json.loads(own["Target"]["Input"]) == {
+        "syncType": "stock",
+        "trigger": "schedule",
+        "scheduleName": f"stock-dealership-{dealership}",
+        "scheduledTime": "<aws.scheduler.scheduled-time>",
+        "dealershipIds": [dealership],
+    }
+
+    admin("PUT", SETTINGS, {"syncCron": "0 6 * * *"}, claims=me)
+    assert own_times(dealership) == ("cron(0 6 * * ? *)", "Australia/Perth")
+    admin("PUT", SETTINGS, {"syncTimezone": "Asia/Tokyo"}, claims=me)
+    assert own_times(dealership) == ("cron(0 6 * * ? *)", "Asia/Tokyo")
+    admin("PUT", SETTINGS, {"autoSyncEnabled": False}, claims=me)
+    assert own_times(dealership) == ("cron(0 6 * * ? *)", "Asia/Tokyo")
+
+    back = admin("PUT", SETTINGS, {"syncCron": None}, claims=me)
+
+    assert back.body["dealership"]["syncCron"] is back.body["dealership"]["syncTimezone"] is None
+    assert own_times(dealership) is None
+    assert admin("PUT", SETTINGS, {"syncCron": None}, claims=me).status == 200
+    audited = database.connection().execute(
+        "SELECT subject_id, detail ->> 'value' FROM audit_log"
+        " WHERE action = 'setting.changed' AND dealership_id = %s ORDER BY id LIMIT 2",
+        [dealership],
+    )
+    assert audited.fetchall() == [
+        ("easycar_sync_cron", "0 5 * * 1-5"),
+        ("easycar_sync_timezone", "Australia/Perth"),
+    ]
+
+
+def test_a_schedule_of_its_own_keeps_the_zone_it_was_made_in(
+    admin: AdminClient, dealership: int
+) -> None:
+    admin("PUT", SETTINGS, {"syncTimezone": "Australia/Sydney"})
+    admin("PUT", SETTINGS, {"syncCron": "0 5 * * *"}, claims=owner(dealership))
+
+    admin("PUT", SETTINGS, {"syncTimezone": "UTC"})
+
+    assert own_times(dealership) == ("cron(0 5 * * ? *)", "Australia/Sydney")
+    assert times("nightly-stock")[1] == "UTC"
+
+
+def test_a_schedule_of_its_own_is_on_and_off_with_the_nightly_one(
+    admin: AdminClient, dealership: int
+) -> None:
+    nightly = kept("nightly-stock")
+    boto3.client("scheduler").update_schedule(
+        **{
+            name: nightly[name]
+            for name in (
+                "Name", "GroupName", "ScheduleExpression", "Target", "FlexibleTimeWindow",
+            )
+        },
+        State="DISABLED",
+    )  # fmt: skip
+
+    admin("PUT", SETTINGS, {"syncCron": "0 5 * * *"}, claims=owner(dealership))
+
+    assert kept(f"stock-dealership-{dealership}")["State"] == "DISABLED"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"syncCron": "0 5 * *"}, "syncCron"),
+        ({"syncTimezone": "Perth", "syncCron": "0 5 * * *"}, "syncTimezone"),
+        ({"syncTimezone": "Australia/Perth"}, "syncTimezone"),
+        ({"syncTimezone": "Australia/Perth", "syncCron": None}, "syncTimezone"),
+    ],
+)
+def test_times_of_its_own_that_cannot_be_kept_change_nothing(
+    admin: AdminClient, dealership: int, body: dict[str, str], field: str
+) -> None:
+    refused = admin("PUT", SETTINGS, body | {"autoSyncEnabled": False}, claims=owner(dealership))
+
+    assert refused.bad_fields == {field}
+    shown = admin("GET", SETTINGS, claims=owner(dealership)).body["dealership"]
+    assert (shown["autoSyncEnabled"], shown["syncCron"]) == (True, None)
+    assert own_times(dealership) is None
+
+
+def test_of_its_own_is_the_managers_to_change(admin: AdminClient, dealership: int) -> None:
+    refused = admin("PUT", SETTINGS, {"syncCron": "0 5 * * *"}, claims=staff(dealership))
+
+    assert refused.status == 403
+    assert own_times(dealership) is None

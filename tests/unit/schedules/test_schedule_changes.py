@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from forecourt.admin.schedule_changes import ScheduleChanges
 from forecourt.schedules.timetable import NIGHTLY_STOCK, Schedule
 
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 def nightly(cron: str) -> Schedule:
     return Schedule(
@@ -13,7 +15,7 @@ def nightly(cron: str) -> Schedule:
         sync_type="stock",
         cron=cron,
         zone="UTC",
-        in_force_since=datetime(2026, 1, 1, tzinfo=UTC),
+        in_force_since=SINCE,
     )
 
 
@@ -21,10 +23,15 @@ class Settings:
     """The other person's change is stored between our reading and our telling the scheduler."""
 
     def __init__(self) -> None:
+        own = Schedule.own(7, cron="0 5 * * *", zone="UTC", in_force_since=SINCE)
+        self.owns: list[list[Schedule]] = [[own], [], []]
         self.reads = iter([nightly("0 2 * * *"), nightly("0 4 * * *"), nightly("0 4 * * *")])
 
     def system(self) -> Sequence[Schedule]:
         return [next(self.reads)]
+
+    def own(self, dealership_id: int | None = None) -> Sequence[Schedule]:
+        return self.owns.pop(0)
 
 
 class Keeper:
@@ -34,6 +41,12 @@ class Keeper:
     def keep(self, schedules: Sequence[Schedule]) -> None:
         self.crons.extend(schedule.cron for schedule in schedules)
 
+    def remove(self, name: str) -> None:
+        self.crons.append(f"no {name}")
+
+    def own_names(self) -> Sequence[str]:
+        return []
+
 
 def test_the_scheduler_ends_with_what_is_stored_last() -> None:
     keeper = Keeper()
@@ -41,3 +54,11 @@ def test_the_scheduler_ends_with_what_is_stored_last() -> None:
     ScheduleChanges(timetable=Settings(), keeper=keeper).apply_system()
 
     assert keeper.crons == ["0 2 * * *", "0 4 * * *"]
+
+
+def test_a_schedule_somebody_gave_back_meanwhile_is_gone_in_the_end() -> None:
+    keeper = Keeper()
+
+    ScheduleChanges(timetable=Settings(), keeper=keeper).apply_own(7)
+
+    assert keeper.crons == ["0 5 * * *", "no stock-dealership-7"]

@@ -156,12 +156,14 @@ class Settings(Protocol):
         """Write some system settings."""
         ...
 
-    def auto_sync_enabled(self, dealership_id: int) -> bool:
-        """Say whether a dealership takes part in scheduled runs."""
+    def dealership(self, dealership_id: int) -> Row:
+        """Return a dealership's ``auto_sync_enabled``, ``sync_cron`` and ``sync_timezone``."""
         ...
 
-    def set_auto_sync(self, dealership_id: int, *, enabled: bool, actor: Actor) -> None:
-        """Let a dealership take part in scheduled runs, or not."""
+    def change_dealership(
+        self, dealership_id: int, values: Mapping[str, Any], *, actor: Actor
+    ) -> None:
+        """Write some settings of a dealership."""
         ...
 
 

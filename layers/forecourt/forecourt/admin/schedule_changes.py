@@ -6,7 +6,7 @@ from http import HTTPStatus
 from forecourt.errors import ForecourtError
 from forecourt.logs import get_logger
 from forecourt.problem import Problem
-from forecourt.schedules.timetable import Schedule, ScheduleKeeper, Timetable
+from forecourt.schedules.timetable import Schedule, ScheduleKeeper, Timetable, own_name
 
 _MOST_WRITES = 5
 
@@ -28,7 +28,21 @@ class ScheduleChanges:
         """
         self._apply(self._timetable.system)
 
-    def _apply(self, stored: Callable[[], Sequence[Schedule]]) -> None:
+    def apply_own(self, dealership_id: int) -> None:
+        """Apply a dealership's own schedule, or that it has none.
+
+        Raises
+        ------
+        Problem
+            503: the settings are stored, the scheduler has not taken them.
+        """
+        self._apply(
+            lambda: self._timetable.own(dealership_id), gone_without=own_name(dealership_id)
+        )
+
+    def _apply(
+        self, stored: Callable[[], Sequence[Schedule]], *, gone_without: str | None = None
+    ) -> None:
         """Write until the scheduler was told what is stored.
 
         Two changes at once may write in either order; whoever writes last has read after both.
@@ -39,7 +53,10 @@ class ScheduleChanges:
                 schedules = stored()
                 if schedules == written:
                     return
-                self._keeper.keep(schedules)
+                if gone_without is not None and not schedules:
+                    self._keeper.remove(gone_without)
+                else:
+                    self._keeper.keep(schedules)
                 written = schedules
         except ForecourtError as error:
             get_logger("admin_api").exception(

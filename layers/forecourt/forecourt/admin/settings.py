@@ -1,6 +1,5 @@
 """Routes of settings, and what follows from changing one."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic.alias_generators import to_camel
 
 from forecourt.admin.access import Role, not_found
+from forecourt.admin.documents import to_document
 from forecourt.admin.ports import Dealerships, Settings
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
@@ -40,9 +40,15 @@ ZoneName = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 
 
 class DealershipSettings(RequestBody):
-    """The dealership's part of ``PUT /api/admin/settings``."""
+    """The dealership's part of ``PUT /api/admin/settings``; what is left out stays.
 
-    auto_sync_enabled: bool
+    With ``syncCron`` its stock is synced by a schedule of its own, in ``syncTimezone`` or else in
+    the system's zone of that day, and no longer at night; null ends that.
+    """
+
+    auto_sync_enabled: bool | None = None
+    sync_cron: CronText | None = None
+    sync_timezone: ZoneName | None = None
 
 
 class SystemSettings(RequestBody):
@@ -87,7 +93,7 @@ class SettingRoutes:
             self._require_dealership(scope)
             shown["dealership"] = {
                 "dealershipId": scope,
-                "autoSyncEnabled": self._settings.auto_sync_enabled(scope),
+                **to_document(self._settings.dealership(scope)),
             }
         return Reply(HTTPStatus.OK, shown)
 
@@ -98,19 +104,48 @@ class SettingRoutes:
         if scope is None:
             self._change_system(request)
         else:
-            body = request.fields(DealershipSettings)
-            self._require_dealership(scope)
-            self._settings.set_auto_sync(scope, enabled=body.auto_sync_enabled, actor=request.actor)
+            self._change_dealership(request, scope)
         return self.show(request)
 
     def _change_system(self, request: AdminRequest) -> None:
         rows = request.fields(SystemSettings).to_rows()
         concerns_schedules = not rows.keys().isdisjoint(DEFAULTS)
         if concerns_schedules:
-            _require_keepable({**self._settings.system(), **rows})
+            stored = {key: value for key, value in self._settings.system().items() if value}
+            times = DEFAULTS | stored | rows
+            _require_keepable(
+                times[ZONE_KEY], syncCron=times[CRON_KEY], leadSyncCron=times[LEAD_CRON_KEY]
+            )
         self._settings.change_system(rows, actor=request.actor)
         if concerns_schedules:
             self._schedules.apply_system()
+
+    def _change_dealership(self, request: AdminRequest, dealership_id: int) -> None:
+        body = request.fields(DealershipSettings)
+        self._require_dealership(dealership_id)
+        values: dict[str, Any] = {}
+        if body.auto_sync_enabled is not None:
+            values["auto_sync_enabled"] = body.auto_sync_enabled
+        concerns_schedule = not body.model_fields_set.isdisjoint({"sync_cron", "sync_timezone"})
+        if concerns_schedule:
+            values |= self._own_times(dealership_id, body)
+        self._settings.change_dealership(dealership_id, values, actor=request.actor)
+        if concerns_schedule:
+            self._schedules.apply_own(dealership_id)
+
+    def _own_times(self, dealership_id: int, body: DealershipSettings) -> dict[str, str | None]:
+        """Return cron and zone as they are to be stored; both are, so that neither moves later."""
+        stored = self._settings.dealership(dealership_id)
+        cron = body.sync_cron if "sync_cron" in body.model_fields_set else stored["sync_cron"]
+        if cron is None:
+            if body.sync_timezone is not None:
+                cure = "is for a syncCron of its own; send that too"
+                raise invalid_fields([FieldError("syncTimezone", cure)])
+            return {"sync_cron": None, "sync_timezone": None}
+        zone = body.sync_timezone or stored["sync_timezone"]
+        zone = zone or self._settings.system().get(ZONE_KEY) or DEFAULTS[ZONE_KEY]
+        _require_keepable(zone, syncCron=cron)
+        return {"sync_cron": cron, "sync_timezone": zone}
 
     def _system_settings(self) -> dict[str, Any]:
         return {_field_of(key): _typed(value) for key, value in self._settings.system().items()}
@@ -120,14 +155,18 @@ class SettingRoutes:
             raise not_found(what="dealership")
 
 
-def _require_keepable(settings: Mapping[str, str | None]) -> None:
+def _require_keepable(zone: str, **crons: str) -> None:
     """Refuse a change that would meet a stored cron or zone nobody can keep."""
     errors = []
-    for key, check in ((CRON_KEY, Cron), (LEAD_CRON_KEY, Cron), (ZONE_KEY, time_zone)):
+    for field, text in crons.items():
         try:
-            check(settings.get(key) or DEFAULTS[key])
+            Cron(text)
         except CronError as error:
-            errors.append(FieldError(_field_of(key), f"must {error}"))
+            errors.append(FieldError(field, f"must {error}"))
+    try:
+        time_zone(zone)
+    except CronError as error:
+        errors.append(FieldError("syncTimezone", f"must {error}"))
     if errors:
         raise invalid_fields(errors)
 

@@ -77,7 +77,9 @@ SETTINGS = {
     "type": "object",
     "properties": {
         "system": {"type": "object", "description": "Shown to administrators."},
-        "dealership": record("dealershipId:int autoSyncEnabled:bool"),
+        "dealership": record(
+            "dealershipId:int autoSyncEnabled:bool syncCron:text? syncTimezone:text?"
+        ),
     },
 }
 

@@ -7,9 +7,10 @@ and after every deploy, which writes the template's own times over them (design 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from forecourt.schedules.cron import Cron, CronError, time_zone
+from forecourt.stock.due import SyncKind
 
 NIGHTLY_STOCK: Final = "nightly-stock"
 HOURLY_LEADS: Final = "hourly-leads"
@@ -21,7 +22,10 @@ LEAD_CRON_KEY: Final = "easycar_lead_sync_cron"
 DEFAULTS: Final = {CRON_KEY: "0 2 * * *", ZONE_KEY: "UTC", LEAD_CRON_KEY: "0 * * * *"}
 """What counts where a key of ``system_settings`` has no value."""
 
-type SyncKind = Literal["stock", "lead"]
+
+def own_name(dealership_id: int) -> str:
+    """Name the schedule a dealership has of its own, or would have."""
+    return f"{OWN_PREFIX}{dealership_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,20 @@ class Schedule:
     zone: str
     in_force_since: datetime
     dealership_id: int | None = None
+
+    @classmethod
+    def own(
+        cls, dealership_id: int, *, cron: str, zone: str, in_force_since: datetime
+    ) -> "Schedule":
+        """Return a dealership's own; it leaves the nightly plan for it."""
+        return cls(
+            name=own_name(dealership_id),
+            sync_type="stock",
+            cron=cron,
+            zone=zone,
+            in_force_since=in_force_since,
+            dealership_id=dealership_id,
+        )
 
     @property
     def expression(self) -> str:
@@ -61,12 +79,19 @@ class Timetable(Protocol):
         """Return the nightly run's and the leads' schedule."""
         ...
 
+    def own(self, dealership_id: int | None = None) -> Sequence[Schedule]:
+        """Return dealerships' own schedules by id, or the one's, which may have none."""
+        ...
+
 
 class ScheduleKeeper(Protocol):
     """What fires schedules: EventBridge Scheduler."""
 
     def keep(self, schedules: Sequence[Schedule]) -> None:
-        """Make these fire by their cron and zone; all else about a schedule stays as it is.
+        """Make these fire by their cron and zone.
+
+        All else about a schedule of the system's stays as it is. A dealership's own is made where
+        there is none, like the nightly run's in everything but its times and what it starts.
 
         Raises
         ------
@@ -75,4 +100,12 @@ class ScheduleKeeper(Protocol):
         RetryableError, PermanentError
             The scheduler is away, or refuses.
         """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Let a dealership's own schedule fire no more, also where there is none."""
+        ...
+
+    def own_names(self) -> Sequence[str]:
+        """Return the names of all dealerships' own schedules that are kept."""
         ...

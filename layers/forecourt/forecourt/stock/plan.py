@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from forecourt.errors import PermanentError
 from forecourt.logs import get_logger
+from forecourt.stock.due import Cause, DueStore, SyncKind, due_dealerships
 from forecourt.validation import wrong_value
 
 ENABLED_KEY = "easycar_sync_enabled"
@@ -29,7 +30,6 @@ CONCURRENCY_MAX = 1000
 _JOB_NAMESPACE = UUID("5b0c3f0e-6c0b-5f0e-9a44-6f7265636f75")
 _OFF = frozenset({"false", "off", "no", "0"})
 
-SyncKind = Literal["stock", "lead"]
 Trigger = Literal["schedule", "manual"]
 
 
@@ -160,19 +160,11 @@ class PlannedRun:
         return payload
 
 
-class PlanStore(Protocol):
+class PlanStore(DueStore, Protocol):
     """The switches, the dealerships, and the job rows."""
 
     def switches(self) -> Mapping[str, str]:
         """Return the ``system_settings`` that are set, by key."""
-        ...
-
-    def eligible_dealerships(self, sync_type: SyncKind) -> list[int]:
-        """Return who has auto-sync on (no settings row means on) and active credentials.
-
-        For leads also: whose credentials the vendor does not refuse. Deliveries find out when it
-        takes them again; each hour's failure would only repeat what is known.
-        """
         ...
 
     def start_job(self, job: SyncJob) -> bool:
@@ -207,11 +199,10 @@ class SyncPlanner:
     def plan(self, request: PlanRequest) -> PlannedRun:
         """Plan the run of one execution; a repeated call of the same execution plans it anew.
 
-        Dealerships a person named are all planned, also without credentials, so that each
-        comes back with its outcome instead of vanishing.
+        Who is planned is decided by :func:`due_dealerships`; nobody is while syncs are off.
         """
         switches = self._store.switches()
-        dealership_ids, reason = self._choose(request.input, switches)
+        dealership_ids, reason = self._choose(request, switches)
         concurrency = self._concurrency(switches)
         job = _job(request, request.job_id, len(dealership_ids), concurrency, self._files)
         if not self._store.start_job(job):
@@ -224,16 +215,19 @@ class SyncPlanner:
         return PlannedRun(job=job, accept_removals=request.input.accept_removals, reason=reason)
 
     def _choose(
-        self, wanted: SyncInput, switches: Mapping[str, str]
+        self, request: PlanRequest, switches: Mapping[str, str]
     ) -> tuple[list[int], str | None]:
         if switches.get(ENABLED_KEY, "true").strip().lower() in _OFF:
             return [], f"{ENABLED_KEY} is off"
-        if wanted.dealership_ids is not None:
-            return sorted(set(wanted.dealership_ids)), None
-        eligible = self._store.eligible_dealerships(wanted.sync_type)
-        if not eligible:
-            return [], "no dealership has auto-sync on and active credentials"
-        return eligible, None
+        wanted = request.input
+        cause = Cause(
+            sync_type=wanted.sync_type,
+            job_id=request.job_id,
+            is_manual=wanted.trigger == "manual",
+            schedule_name=wanted.schedule_name,
+            named=wanted.dealership_ids,
+        )
+        return due_dealerships(self._store, cause)
 
     def _concurrency(self, switches: Mapping[str, str]) -> int:
         text = switches.get(CONCURRENCY_KEY)

@@ -10,8 +10,8 @@ from forecourt.schedules.timetable import (
     NIGHTLY_STOCK,
     ZONE_KEY,
     Schedule,
-    SyncKind,
 )
+from forecourt.stock.due import SyncKind
 from forecourt.storage.postgres import Database
 
 # A setting whose row is gone has its default, and has always had it.
@@ -19,6 +19,17 @@ _SYSTEM = """
 SELECT wanted.key, s.value, coalesce(s.updated_at, 'epoch'::timestamptz)
 FROM unnest(%s::text[]) AS wanted (key)
 LEFT JOIN system_settings s ON s.key = wanted.key
+"""
+
+# A zone of its own is stored with each cron; one that is missing is the system's.
+_OWN = """
+SELECT dealership_id, easycar_sync_cron,
+       coalesce(easycar_sync_timezone, (SELECT value FROM system_settings WHERE key = %(zone)s)),
+       updated_at
+FROM dealership_settings
+WHERE easycar_sync_cron IS NOT NULL
+  AND (%(only)s::integer IS NULL OR dealership_id = %(only)s)
+ORDER BY dealership_id
 """
 
 
@@ -46,4 +57,15 @@ class PostgresTimetable:
         return [
             schedule(NIGHTLY_STOCK, "stock", CRON_KEY),
             schedule(HOURLY_LEADS, "lead", LEAD_CRON_KEY),
+        ]
+
+    def own(self, dealership_id: int | None = None) -> Sequence[Schedule]:
+        """Return dealerships' own schedules by id, or the one's, which may have none."""
+        wanted = {"zone": ZONE_KEY, "only": dealership_id}
+        rows = self._database.connection().execute(_OWN, wanted).fetchall()
+        return [
+            Schedule.own(
+                dealership, cron=cron, zone=zone or DEFAULTS[ZONE_KEY], in_force_since=since
+            )
+            for dealership, cron, zone, since in rows
         ]

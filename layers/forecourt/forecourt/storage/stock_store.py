@@ -5,7 +5,8 @@ from uuid import UUID
 
 from forecourt.errors import SkippableError
 from forecourt.images.ports import ImageRequest
-from forecourt.stock.plan import SyncJob, SyncKind
+from forecourt.stock.due import SyncKind
+from forecourt.stock.plan import SyncJob
 from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
 from forecourt.stock.summary import DealershipEnd, JobSummary
@@ -95,9 +96,21 @@ class PostgresPlanStore:
         system = PostgresSettings(self._database).system()
         return {key: value for key, value in system.items() if value is not None}
 
-    def eligible_dealerships(self, sync_type: SyncKind) -> list[int]:
-        """Return who has auto-sync on and active credentials; for leads, not on hold."""
-        return sync_jobs.eligible_dealerships(self._database.connection(), sync_type)
+    def eligible_dealerships(
+        self, sync_type: SyncKind, *, own_schedule: bool | None = None
+    ) -> list[int]:
+        """Return who has auto-sync on and active credentials."""
+        return sync_jobs.eligible_dealerships(
+            self._database.connection(), sync_type, own_schedule=own_schedule
+        )
+
+    def running_job(self, schedule_name: str, *, beside: UUID) -> UUID | None:
+        """Return another job of this schedule that is under way."""
+        return sync_jobs.running(self._database.connection(), schedule_name, beside=beside)
+
+    def busy_dealerships(self, sync_type: SyncKind) -> Collection[int]:
+        """Return whose lock of this kind is held by a run that is alive."""
+        return sync_jobs.busy_dealerships(self._database.connection(), sync_type)
 
     def start_job(self, job: SyncJob) -> bool:
         """Write the job's row; False when another execution has this job already."""

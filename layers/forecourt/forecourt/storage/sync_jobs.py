@@ -2,7 +2,9 @@
 
 from uuid import UUID
 
-from forecourt.stock.plan import SyncJob, SyncKind
+from forecourt.stock.due import SyncKind
+from forecourt.stock.plan import SyncJob
+from forecourt.stock.run import SyncType
 from forecourt.stock.summary import JobSummary
 from forecourt.storage.postgres import Connection
 
@@ -12,6 +14,8 @@ FROM dealership_easycars_credentials c
 LEFT JOIN dealership_settings s ON s.dealership_id = c.dealership_id
 WHERE c.is_active AND coalesce(s.easycar_auto_sync_enabled, true)
   AND (%(sync_type)s <> 'lead' OR c.hold_reason IS NULL)
+  AND (%(own_schedule)s::boolean IS NULL
+       OR (s.easycar_sync_cron IS NOT NULL) = %(own_schedule)s)
 ORDER BY c.dealership_id
 """
 
@@ -30,6 +34,24 @@ WHERE sync_job.execution_name = EXCLUDED.execution_name
 RETURNING id
 """
 
+# A run that died left its row Running; ten minutes without a sign of life and it holds nobody up.
+_RUNNING = """
+SELECT j.id FROM sync_job j
+WHERE j.schedule_name = %(schedule_name)s AND j.trigger <> 'manual'
+  AND j.status = 'Running' AND j.id <> %(beside)s
+  AND greatest(j.started_at, (
+          SELECT max(greatest(g.started_at, g.completed_at, g.lease_until))
+          FROM easycars_sync_logs g WHERE g.job_id = j.id))
+      > clock_timestamp() - interval '10 minutes'
+ORDER BY j.started_at DESC LIMIT 1
+"""
+
+_BUSY = """
+SELECT dealership_id FROM easycars_sync_logs
+WHERE status = 'InProgress' AND sync_direction = 'Inbound' AND sync_type = %s
+  AND lease_until > clock_timestamp()
+"""
+
 _IS_FINISHED = "SELECT completed_at IS NOT NULL FROM sync_job WHERE id = %s"
 
 _FINISH = """
@@ -41,12 +63,28 @@ WHERE id = %(id)s
 """
 
 
-def eligible_dealerships(connection: Connection, sync_type: SyncKind) -> list[int]:
+def eligible_dealerships(
+    connection: Connection, sync_type: SyncKind, *, own_schedule: bool | None = None
+) -> list[int]:
     """Return who has active credentials and auto-sync on; no settings row means on.
 
     A dealership on hold has its stock synced, which then says why it fails, but no leads.
     """
-    return [row[0] for row in connection.execute(_ELIGIBLE, {"sync_type": sync_type})]
+    wanted = {"sync_type": sync_type, "own_schedule": own_schedule}
+    return [row[0] for row in connection.execute(_ELIGIBLE, wanted)]
+
+
+def running(connection: Connection, schedule_name: str, *, beside: UUID) -> UUID | None:
+    """Return another job of this schedule that showed a sign of life in ten minutes."""
+    wanted = {"schedule_name": schedule_name, "beside": beside}
+    row = connection.execute(_RUNNING, wanted).fetchone()
+    return None if row is None else row[0]
+
+
+def busy_dealerships(connection: Connection, sync_type: SyncKind) -> list[int]:
+    """Return whose lock of this kind is held by a run that is alive."""
+    rows = connection.execute(_BUSY, (SyncType(sync_type.capitalize()).value,))
+    return [row[0] for row in rows]
 
 
 def start(connection: Connection, job: SyncJob) -> bool:
