@@ -177,6 +177,29 @@ def test_a_night_s_stock_arrives_and_one_dealership_fails_alone(
     assert (counts["total"], counts["succeeded"], counts["failed"]) == (3, 2, 1)
 
 
+def test_pictures_arrive_and_a_further_night_fetches_none(
+    stack: RunningStack, dealers: list[dict[str, Any]]
+) -> None:
+    deadline = time.monotonic() + 100
+    while stack.rows("SELECT FROM vehicle WHERE images_wanted IS DISTINCT FROM images_done"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    every_row = "SELECT id, images, xmin::text AS writer FROM vehicle ORDER BY id"
+    before = stack.rows(every_row)
+    fetched = stack.simulator("requests")["counts"]["Image"]
+    pictures = [url for row in before for url in row["images"]]
+
+    answer = httpx.get(pictures[0])
+    again = stack.json("sync", "stock", "--dealership", dealers[0]["id"])
+
+    assert fetched >= len(set(pictures)) > len(before)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("image/")
+    assert again["succeeded"] == 1
+    assert stack.rows(every_row) == before
+    assert stack.simulator("requests")["counts"]["Image"] == fetched
+
+
 def test_no_planted_secret_is_in_the_database_or_the_logs(
     stack: RunningStack, dealers: list[dict[str, Any]]
 ) -> None:

@@ -65,6 +65,9 @@ SET images = CASE WHEN 'images' = ANY(locked_fields) THEN images
                   ELSE coalesce(%(urls)s, images) END,
     images_done = CASE WHEN %(complete)s THEN %(wanted)s ELSE images_done END
 WHERE id = %(vehicle_id)s AND dealership_id = %(dealership_id)s AND images_wanted = %(wanted)s
+  AND ((%(complete)s AND images_done IS DISTINCT FROM %(wanted)s)
+       OR ('images' <> ALL(locked_fields)
+           AND images IS DISTINCT FROM coalesce(%(urls)s, images)))
 """
 
 _MARK_ORPHANS = """
