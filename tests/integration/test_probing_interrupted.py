@@ -82,6 +82,53 @@ class TestCutShort:
         world.probe(61)
         assert world.state(lead) == "pending"
 
+    def test_slow_searches_for_many_customers_leave_time_to_read(self, world: LostLeads) -> None:
+        dealership = world.add_dealership()
+        world.post(dealership)
+        leads = [world.lose(dealership, acted=True) for _ in range(6)]
+        now = 0.0
+
+        class SlowSearches(WatchedProbe):
+            def has_no_contact(self, *of: Any, **whom: Any) -> bool:
+                nonlocal now
+                now += 11.0
+                return super().has_no_contact(*of, **whom)
+
+        world.reads = SlowSearches(world.client)
+        world.delivery = world.scene.new_delivery(
+            sink=EasyCarsLeadSink(world.client), prober=world.new_prober(clock=lambda: now)
+        )
+        world.probe()
+
+        assert len(world.reads.contacts) == 3
+        assert [world.state(lead) for lead in leads[:3]] == ["delivered"] * 3
+        world.wake(leads[3])
+        assert {world.state(lead) for lead in leads} == {"delivered"}
+
+    def test_who_was_not_reached_comes_next(self, world: LostLeads) -> None:
+        dealership = world.add_dealership()
+        world.post(dealership)
+        leads = [world.lose(dealership, acted=False) for _ in range(4)]
+        now = 0.0
+
+        class SlowSearches(WatchedProbe):
+            def has_no_contact(self, *of: Any, **whom: Any) -> bool:
+                nonlocal now
+                now += 16.0
+                return super().has_no_contact(*of, **whom)
+
+        world.reads = SlowSearches(world.client)
+        world.delivery = world.scene.new_delivery(
+            sink=EasyCarsLeadSink(world.client), prober=world.new_prober(clock=lambda: now)
+        )
+        world.probe()
+        assert [world.state(lead) for lead in leads] == ["pending"] + ["unconfirmed"] * 3
+        assert [len(world.probes_of(lead)) for lead in leads] == [1, 0, 0, 0]
+
+        world.wake(leads[1])
+
+        assert [len(world.probes_of(lead)) for lead in leads] == [1, 1, 0, 0]
+
     def test_too_little_time_begins_nothing(self, world: LostLeads) -> None:
         lead = lose_among(world, 0, acted=True)
         views = world.scene.ledger.look([(UUID(lead), 1)])
