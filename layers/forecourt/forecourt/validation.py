@@ -17,6 +17,9 @@ _CURES = {
     "string_type": "must be a text",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
     "bool_type": "must be true or false",
     "uuid_parsing": "must be a UUID",
     "list_type": "must be a list",
@@ -24,6 +27,7 @@ _CURES = {
     "dict_type": "must be an object",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} members",
     "too_long": "must have at most {max_length} members",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
@@ -108,6 +112,14 @@ def invalid_fields(errors: Iterable[FieldError]) -> Problem:
 
 def _field_error(error: ErrorDetails) -> FieldError:
     place = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    cure = _CURES.get(error["type"])
-    message = error["msg"] if cure is None else cure.format_map(error.get("ctx", {}))
-    return FieldError(place or "(body)", message)
+    return FieldError(place or "(body)", _message(error))
+
+
+def _message(error: ErrorDetails) -> str:
+    kind, limits = error["type"], error.get("ctx", {})
+    if limits.get("field_type") == "Value":  # a secret: its members are characters
+        kind = f"string_{kind}"
+    if kind in {"string_too_short", "too_short"} and limits["min_length"] == 1:
+        return "must not be empty"
+    cure = _CURES.get(kind)
+    return error["msg"] if cure is None else cure.format_map(limits)
