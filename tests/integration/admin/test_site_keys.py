@@ -242,6 +242,21 @@ def test_bad_origins_are_refused_and_change_nothing(
     assert admin("GET", origins(dealership)).body["origins"] == ["https://a.example"]
 
 
+@pytest.mark.parametrize(
+    ("method", "body"), [("PUT", {}), ("POST", {"name": "Cars"})], ids=["set", "added"]
+)
+def test_of_several_origins_the_bad_one_is_named(
+    admin: AdminClient, dealership: int, method: str, body: dict[str, Any]
+) -> None:
+    path = origins(dealership) if method == "PUT" else "/api/admin/dealerships"
+    wanted = ["https://a.example", "dealer.example", "https://b.example"]
+
+    refused = admin(method, path, {**body, "origins": wanted})
+
+    assert (refused.status, refused.bad_fields) == (422, {"origins.1"})
+    assert "https://www.dealer.example" in str(refused.body["errors"])
+
+
 def test_origins_intake_was_not_told_of_are_an_error_and_a_repeat_mends_it(
     admin: AdminClient, account: AwsAccount, dealership: int
 ) -> None:

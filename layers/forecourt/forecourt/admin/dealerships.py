@@ -10,7 +10,7 @@ from forecourt.admin.ports import Dealerships
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
 from forecourt.admin.site_files import SiteFiles
-from forecourt.admin.site_keys import Origins
+from forecourt.admin.site_keys import Origin, Origins
 from forecourt.leads.sites import Rate, site_document
 from forecourt.security.site_keys import RememberedKeyRing, new_key_id
 
@@ -21,7 +21,7 @@ class NewDealership(Origins):
     """The body of ``POST /api/admin/dealerships``."""
 
     name: Annotated[str, Field(min_length=1, max_length=255)]
-    origins: list[str] = Field(default_factory=list, max_length=50)
+    origins: list[Origin] = Field(default_factory=list, max_length=50)
 
 
 class DealershipRoutes:

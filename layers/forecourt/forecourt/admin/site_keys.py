@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from forecourt.admin.access import not_found
 from forecourt.admin.documents import to_document
@@ -31,20 +31,27 @@ _MOST_REFUSALS = 5
 type _Label = Annotated[str, Field(min_length=1, max_length=100)]
 
 
+def _as_browsers_write_it(value: str) -> str:
+    origin = normal_origin(value)
+    if origin is None:
+        raise wrong_value(
+            cure="must be a web origin like https://www.dealer.example, without a path"
+        )
+    return origin
+
+
+type Origin = Annotated[str, AfterValidator(_as_browsers_write_it)]
+
+
 class Origins(RequestBody):
     """Web origins as browsers write them, each once; none means that pages of any may post."""
 
-    origins: list[str] = Field(max_length=50)
+    origins: list[Origin] = Field(max_length=50)
 
     @field_validator("origins")
     @classmethod
-    def _as_browsers_write_them(cls, value: list[str]) -> list[str]:
-        normal = [normal_origin(origin) for origin in value]
-        if None in normal:
-            raise wrong_value(
-                cure="must hold web origins like https://www.dealer.example, without a path"
-            )
-        return [origin for origin in dict.fromkeys(normal) if origin is not None]
+    def _each_once(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(value))
 
 
 class NewSiteKey(RequestBody):
