@@ -31,8 +31,16 @@ app = typer.Typer(no_args_is_help=True, help="Run a sync now instead of waiting 
 
 _POLL_SECONDS = 0.4
 _RECORDS = {"stock": "vehicles", "lead": "leads"}
+_ROUTES = {
+    "stock": "/api/admin/easycars/sync/stock",
+    "lead": "/api/admin/easycars/sync/leads",
+}
 
 
+FailedOfOption = Annotated[
+    uuid.UUID | None,
+    typer.Option("--failed-of", metavar="JOB", help="Only those that failed in that job."),
+]
 DealershipOption = Annotated[
     list[int] | None,
     typer.Option(min=1, help="Only this dealership; repeatable. Left out: every eligible one."),
@@ -41,6 +49,7 @@ DealershipOption = Annotated[
 
 @app.command()
 def stock(
+    *,
     dealership: DealershipOption = None,
     accept_removals: Annotated[
         bool,
@@ -49,6 +58,7 @@ def stock(
             help="Remove the vehicles that the dealership's last run only proposed to remove.",
         ),
     ] = False,
+    failed_of: FailedOfOption = None,
     data: DataOption = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -58,21 +68,26 @@ def stock(
     Exit code 1 when any dealership failed; the others are done all the same.
     """
     target = StackTarget.find(data, stack)
-    if accept_removals:
-        if dealership is None or len(dealership) != 1:
+    named = dealership or []
+    if failed_of is not None:
+        _run_failed(target, "stock", failed_of, alone=not (named or accept_removals), quiet=as_json)
+    elif accept_removals:
+        if len(named) != 1:
             message = "Removals are accepted for one dealership at a time."
             raise StackError(message, cure="Name it: --dealership ID --accept-removals.")
         job = _run_through_admin_api(
-            target, "stock", dealership[0], {"acceptRemovals": True}, quiet=as_json
+            target, "stock", {"acceptRemovals": True}, dealership=named[0], quiet=as_json
         )
-        _report(job, "stock", dealership, as_json=as_json)
+        _report(job, "stock", named, as_json=as_json)
     else:
-        _run(target, "stock", dealership or [], as_json=as_json)
+        _run(target, "stock", named, as_json=as_json)
 
 
 @app.command()
 def leads(
+    *,
     dealership: DealershipOption = None,
+    failed_of: FailedOfOption = None,
     data: DataOption = None,
     stack: StackOption = None,
     as_json: JsonOption = False,
@@ -81,12 +96,28 @@ def leads(
 
     Exit code 1 when any dealership failed; the others are done all the same.
     """
-    _run(StackTarget.find(data, stack), "lead", dealership or [], as_json=as_json)
+    target = StackTarget.find(data, stack)
+    named = dealership or []
+    if failed_of is not None:
+        _run_failed(target, "lead", failed_of, alone=not named, quiet=as_json)
+    else:
+        _run(target, "lead", named, as_json=as_json)
 
 
 def _run(target: StackTarget, sync_type: str, dealerships: list[int], *, as_json: bool) -> None:
     job = run_sync(target, sync_type, dealerships, quiet=as_json)
     _report(job, sync_type, dealerships, as_json=as_json)
+
+
+def _run_failed(
+    target: StackTarget, sync_type: str, failed_of: uuid.UUID, *, alone: bool, quiet: bool
+) -> None:
+    if not alone:
+        message = "--failed-of says itself which dealerships are meant."
+        raise StackError(message, cure="Leave --dealership and --accept-removals out.")
+    body = {"failedOf": str(failed_of)}
+    job = _run_through_admin_api(target, sync_type, body, quiet=quiet)
+    _report(job, sync_type, (), as_json=quiet)
 
 
 def _report(job: dict[str, Any], sync_type: str, asked: Sequence[int], *, as_json: bool) -> None:
@@ -145,16 +176,15 @@ def run_sync(
 def _run_through_admin_api(
     target: StackTarget,
     sync_type: str,
-    dealership: int,
     body: dict[str, Any],
     *,
+    dealership: int | None = None,
     quiet: bool,
 ) -> dict[str, Any]:
     """Start a run that has to be judged and audited first, and wait for its end."""
-    path = {"stock": "stock", "lead": "leads"}[sync_type]
     started = target.admin(
         "POST",
-        f"/api/admin/easycars/sync/{path}",
+        _ROUTES[sync_type],
         query={"dealershipId": dealership},
         body=body,
     )

@@ -21,6 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from forecourt.http_request import COMMAND_LINE
 from local.failures import StackError
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _http_event(
         "pathParameters": {"proxy": path.removeprefix("/api/admin/")},
         "requestContext": {
             "accountId": "000000000000",
-            "apiId": "command-line",
+            "apiId": COMMAND_LINE,
             "authorizer": {
                 "jwt": {
                     "claims": {"sub": f"operator:{user}", "username": user, "usertype": "Admin"},

@@ -63,3 +63,26 @@ def test_removals_that_were_held_are_accepted_by_name(stack: RunningStack) -> No
     assert sold(stack, dealership) == 500
     again = stack.run("sync", "stock", "--dealership", dealership, "--accept-removals")
     assert (again.returncode, "nothing to accept" in again.stderr) == (1, True)
+
+
+def test_only_what_failed_in_a_job_is_run_again(stack: RunningStack) -> None:
+    well, failing = enrol(stack, 1), enrol(stack, 2)
+    number = stack.simulator("accounts")["accounts"][2]["accountNumber"]
+    stack.play_fault(
+        {"fault": "code", "code": 7, "operation": "GetAdvertisementStocks", "account": number}
+    )
+    named = ("--dealership", well, "--dealership", failing)
+    night = stack.json("sync", "stock", *named, exit_code=1)
+    assert [one["dealershipId"] for one in night["failures"]] == [failing]
+
+    mixed = stack.run("sync", "stock", "--failed-of", night["jobId"], "--dealership", well)
+    repaired = stack.json("sync", "stock", "--failed-of", night["jobId"])
+
+    assert (mixed.returncode, "--failed-of" in mixed.stderr) == (1, True)
+    assert (repaired["planned"], repaired["succeeded"], repaired["failed"]) == (1, 1, 0)
+    ran = stack.rows(
+        "SELECT dealership_id FROM easycars_sync_logs WHERE job_id = %s", repaired["jobId"]
+    )
+    assert ran == [{"dealership_id": failing}]
+    again = stack.run("sync", "stock", "--failed-of", repaired["jobId"])
+    assert (again.returncode, "No dealership failed" in again.stderr) == (1, True)

@@ -51,6 +51,7 @@ class AdminClient:
         *,
         claims: Claims | None = ADMIN,
         headers: Any = None,
+        api_id: Any = "api",
         **query: Any,
     ) -> Answered:
         parameters = {name: str(value) for name, value in query.items()}
@@ -60,6 +61,7 @@ class AdminClient:
             "rawQueryString": urlencode(parameters),
             "headers": {"content-type": "application/json", **(headers or {})},
             "requestContext": {
+                "apiId": api_id,
                 "http": {"method": method, "path": path},
                 "requestId": "request-1",
                 "authorizer": {"jwt": {"claims": claims}} if claims else None,

@@ -9,6 +9,10 @@ from typing import Any, Self
 
 from forecourt.problem import Problem
 
+COMMAND_LINE = "command-line"
+"""Stands in the place of the API's id when an operator's command invokes a function itself. Only
+the gateway or somebody who may invoke the function writes there, never a client of the API."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
@@ -20,6 +24,7 @@ class HttpRequest:
     raw_body: str = field(default="", repr=False)
     is_base64: bool = False
     request_id: str = ""
+    is_command: bool = False
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
@@ -32,6 +37,7 @@ class HttpRequest:
             raw_body=event.get("body") or "",
             is_base64=bool(event.get("isBase64Encoded")),
             request_id=str(context.get("requestId", "")),
+            is_command=context.get("apiId") == COMMAND_LINE,
         )
 
     def body(self, max_bytes: int) -> bytes:

@@ -22,6 +22,7 @@ _CURES = {
     "finite_number": "must be a number",
     "bool_type": "must be true or false",
     "uuid_parsing": "must be a UUID",
+    "uuid_type": "must be a UUID",
     "list_type": "must be a list",
     "model_type": "must be an object",
     "dict_type": "must be an object",

@@ -1,22 +1,46 @@
-"""Routes that start a run of one dealership by hand."""
+"""Routes that start runs by hand: of one dealership, or of those that failed in an earlier run."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Protocol
+from typing import Annotated, Protocol
 from uuid import UUID, uuid4
 
+from pydantic import Field
+
+from forecourt.admin.access import not_found
 from forecourt.admin.audit import AuditEntry, AuditLog
 from forecourt.admin.ports import Credentials
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
-from forecourt.problem import Problem
-from forecourt.validation import RequestBody
+from forecourt.problem import FieldError, Problem
+from forecourt.validation import RequestBody, invalid_fields
 
-_SECONDS = {"stock": 60, "lead": 30}
+MOST_NAMED = 20_000
+"""A run can be started for so many named dealerships; their ids have to fit into the 256 KiB an
+execution may be started with."""
+
+_START_SECONDS = 5
+_SECONDS = {"stock": 55, "lead": 25}
+"""What a dealership's run takes as long as none of its own was measured."""
+
+_STARTED = {"stock": "The stock run has started", "lead": "The refresh of the leads has started"}
+_PATHS = {"stock": "sync/stock", "lead": "sync/leads"}
 
 
-class StockRunBody(RequestBody):
+class LeadRunBody(RequestBody):
+    """The body of ``POST …/sync/leads``, which may also be left out.
+
+    ``failedOf`` names an earlier job: the run is for those dealerships that failed in it, for
+    people of a dealership only for their own.
+    """
+
+    failed_of: Annotated[UUID, Field(strict=False)] | None = None
+
+
+class StockRunBody(LeadRunBody):
     """The body of ``POST …/sync/stock``, which may also be left out.
 
     With ``acceptRemovals`` the run removes what the dealership's last one only proposed.
@@ -43,6 +67,16 @@ class Proposal:
     stock_numbers: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedPart:
+    """What of an earlier job failed, as far as the asker may see it."""
+
+    sync_type: str
+    is_under_way: bool
+    concurrency: int
+    dealership_ids: Sequence[int]
+
+
 class SyncStarter(Protocol):
     """The state machine."""
 
@@ -56,6 +90,29 @@ class ManualRuns(Protocol):
 
     def proposal(self, dealership_id: int) -> Proposal | None:
         """Return what waits for a person's word; None where nothing does."""
+        ...
+
+    def failed_of(self, job_id: UUID, scope: int | None) -> FailedPart | None:
+        """Return who failed in a job; None where there is no such job, or none with ``scope``."""
+        ...
+
+    def running_since(self, dealership_id: int, sync_type: str) -> datetime | None:
+        """Return when the run started that holds the dealership's lock; None where none does."""
+        ...
+
+    def usual_seconds(self, dealership_ids: Sequence[int], sync_type: str) -> Mapping[int, float]:
+        """Return how long a run takes by dealership, where one has ended well before."""
+        ...
+
+    def claim(self, dealership_ids: Sequence[int], sync_type: str) -> float | None:
+        """Take all these dealerships' turns, or return in how many seconds they are free.
+
+        A turn lasts a minute; of two people who want the same one, one gets it.
+        """
+        ...
+
+    def release(self, dealership_ids: Sequence[int], sync_type: str) -> None:
+        """Give turns back that were not used."""
         ...
 
 
@@ -78,34 +135,27 @@ class SyncStartRoutes:
         self._new_id = new_id
 
     def start_stock(self, request: AdminRequest) -> Reply:
-        """Start a stock run of one dealership; its auto-sync switch does not matter."""
+        """Start a stock run; the auto-sync switches of its dealerships do not matter."""
         request.caller.require_manager()
         body = request.fields(StockRunBody) if request.http.raw_body else StockRunBody()
-        dealership_id = self._connected(request)
-        run = ManualRun(
-            job_id=self._new_id(),
-            sync_type="stock",
-            dealership_ids=[dealership_id],
-            accept_removals=body.accept_removals,
-        )
-        message = "The stock run has started."
+        if body.failed_of is None:
+            return self._start_one(request, "stock", accept_removals=body.accept_removals)
         if body.accept_removals:
-            count = self._accept(request, run.job_id, dealership_id)
-            message = (
-                "The stock run has started; it removes what is still missing of the"
-                f" {count} vehicles the last one proposed."
-            )
-        return self._start(run, message)
+            message = "cannot be given together with failedOf; removals are accepted one by one"
+            raise invalid_fields([FieldError("acceptRemovals", message)])
+        return self._start_failed(request, "stock", body.failed_of)
 
     def start_leads(self, request: AdminRequest) -> Reply:
-        """Start a refresh of one dealership's leads; its auto-sync switch does not matter."""
+        """Start a refresh of leads; the auto-sync switches of its dealerships do not matter."""
         request.caller.require_manager()
-        run = ManualRun(
-            job_id=self._new_id(), sync_type="lead", dealership_ids=[self._connected(request)]
-        )
-        return self._start(run, "The refresh of the leads has started.")
+        body = request.fields(LeadRunBody) if request.http.raw_body else LeadRunBody()
+        if body.failed_of is None:
+            return self._start_one(request, "lead")
+        return self._start_failed(request, "lead", body.failed_of)
 
-    def _connected(self, request: AdminRequest) -> int:
+    def _start_one(
+        self, request: AdminRequest, sync_type: str, *, accept_removals: bool = False
+    ) -> Reply:
         dealership_id = request.dealership_id
         record = self._credentials.describe(dealership_id)
         if record is None or not record.is_active:
@@ -114,37 +164,127 @@ class SyncStartRoutes:
                 "no-credentials",
                 "The dealership has no active EasyCars credentials; store them first.",
             )
-        return dealership_id
+        run = ManualRun(
+            job_id=self._new_id(),
+            sync_type=sync_type,
+            dealership_ids=[dealership_id],
+            accept_removals=accept_removals,
+        )
+        proposal = self._proposal(dealership_id) if accept_removals else None
+        self._refuse_if_running(dealership_id, sync_type)
+        return self._start(request, run, proposal=proposal)
 
-    def _accept(self, request: AdminRequest, job_id: UUID, dealership_id: int) -> int:
-        """Write down who agreed to what, before it can happen; say how many vehicles it is."""
+    def _start_failed(self, request: AdminRequest, sync_type: str, job_id: UUID) -> Reply:
+        failed = self._runs.failed_of(job_id, request.scope)
+        if failed is None:
+            raise not_found(what="job")
+        if failed.sync_type != sync_type:
+            path = _PATHS[failed.sync_type]
+            detail = f"That job was of the other kind; post to …/{path}."
+            raise _conflict(kind="other-kind", detail=detail)
+        if failed.is_under_way:
+            detail = "That job is still under way; wait for its end."
+            raise _conflict(kind="still-running", detail=detail)
+        ids = failed.dealership_ids
+        if not ids:
+            raise _conflict(kind="nothing-failed", detail="No dealership failed in that job.")
+        if len(ids) > MOST_NAMED:
+            detail = f"Over {MOST_NAMED} dealerships failed in that job; start a run of all."
+            raise _conflict(kind="too-many", detail=detail)
+        if len(ids) == 1:
+            self._refuse_if_running(ids[0], sync_type)
+        run = ManualRun(job_id=self._new_id(), sync_type=sync_type, dealership_ids=ids)
+        return self._start(request, run, concurrency=failed.concurrency)
+
+    def _proposal(self, dealership_id: int) -> Proposal:
         proposal = self._runs.proposal(dealership_id)
         if proposal is None:
-            raise Problem(
-                HTTPStatus.CONFLICT,
-                "nothing-proposed",
-                "The dealership's last stock run proposed no removals, so there is nothing to"
-                " accept; start a run without acceptRemovals.",
+            raise _conflict(
+                kind="nothing-proposed",
+                detail="The dealership's last stock run proposed no removals, so there is nothing"
+                " to accept; start a run without acceptRemovals.",
             )
+        return proposal
+
+    def _refuse_if_running(self, dealership_id: int, sync_type: str) -> None:
+        since = self._runs.running_since(dealership_id, sync_type)
+        if since is not None:
+            detail = (
+                f"A run of the dealership is already running since"
+                f" {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; wait for its end."
+            )
+            raise _conflict(kind="already-running", detail=detail)
+
+    def _start(
+        self,
+        request: AdminRequest,
+        run: ManualRun,
+        *,
+        proposal: Proposal | None = None,
+        concurrency: int = 1,
+    ) -> Reply:
+        # Who may invoke the function itself is held back by the dealership's lock alone.
+        is_limited = not request.http.is_command
+        if is_limited:
+            self._take_turns(run)
+        try:
+            if proposal is not None:
+                self._write_down(request, run, proposal)
+            self._starter.start(run)
+        except BaseException:
+            if is_limited:
+                self._runs.release(run.dealership_ids, run.sync_type)
+            raise
+        return Reply(
+            HTTPStatus.ACCEPTED,
+            {
+                "jobId": run.job_id,
+                "message": _message(run, proposal),
+                "estimatedDurationSeconds": self._estimate(run, concurrency),
+            },
+        )
+
+    def _take_turns(self, run: ManualRun) -> None:
+        wait = self._runs.claim(run.dealership_ids, run.sync_type)
+        if wait is not None:
+            seconds = max(1, math.ceil(wait))
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "started-just-now",
+                "A dealership's run may be started once a minute; this was done just now."
+                f" Try again in {seconds} s.",
+                headers={"Retry-After": str(seconds)},
+            )
+
+    def _write_down(self, request: AdminRequest, run: ManualRun, proposal: Proposal) -> None:
+        """Say who agreed to what before it can happen."""
         self._audit_log.write(
             request.actor,
             AuditEntry(
                 action="removals.accepted",
                 subject_type="sync_log",
                 subject_id=proposal.log_id,
-                dealership_id=dealership_id,
-                detail={"jobId": str(job_id), "stockNumbers": list(proposal.stock_numbers)},
+                dealership_id=run.dealership_ids[0],
+                detail={"jobId": str(run.job_id), "stockNumbers": list(proposal.stock_numbers)},
             ),
         )
-        return len(proposal.stock_numbers)
 
-    def _start(self, run: ManualRun, message: str) -> Reply:
-        self._starter.start(run)
-        return Reply(
-            HTTPStatus.ACCEPTED,
-            {
-                "jobId": run.job_id,
-                "message": message,
-                "estimatedDurationSeconds": _SECONDS[run.sync_type],
-            },
+    def _estimate(self, run: ManualRun, concurrency: int) -> int:
+        measured = self._runs.usual_seconds(run.dealership_ids, run.sync_type)
+        each = [measured.get(one, _SECONDS[run.sync_type]) for one in run.dealership_ids]
+        return math.ceil(_START_SECONDS + max(*each, sum(each) / concurrency))
+
+
+def _conflict(*, kind: str, detail: str) -> Problem:
+    return Problem(HTTPStatus.CONFLICT, kind, detail)
+
+
+def _message(run: ManualRun, proposal: Proposal | None) -> str:
+    started = _STARTED[run.sync_type]
+    if proposal is not None:
+        return (
+            f"{started}; it removes what is still missing of the"
+            f" {len(proposal.stock_numbers)} vehicles the last one proposed."
         )
+    count = len(run.dealership_ids)
+    return f"{started}." if count == 1 else f"{started} for {count} dealerships."

@@ -64,6 +64,7 @@ def describe(
     body: tuple[type[BaseModel], ...] = (),
     body_required: bool = True,
     conflict: str = "",
+    limited: str = "",
     names_others: bool = False,
 ) -> Operation:
     """Describe a route; which refusals it can give follows from what it takes.
@@ -86,6 +87,8 @@ def describe(
         )
     if conflict:
         problems[HTTPStatus.CONFLICT] = conflict
+    if limited:
+        problems[HTTPStatus.TOO_MANY_REQUESTS] = limited
     return Operation(
         method=method,
         path=path,

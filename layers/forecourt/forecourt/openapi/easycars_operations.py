@@ -4,10 +4,16 @@ from http import HTTPStatus
 
 from forecourt.admin.conflicts import ResolveBody
 from forecourt.admin.credentials import ChangedCredentials, CredentialTest, NewCredentials
-from forecourt.admin.sync_starts import StockRunBody
+from forecourt.admin.sync_starts import LeadRunBody, StockRunBody
 from forecourt.openapi import admin_records as records
 from forecourt.openapi.admin_routes import EASYCARS, FLAG, PAGE, WHOSE, choice, describe
 from forecourt.openapi.shapes import page_of, record
+
+_NOT_STARTED = (
+    "already-running: a run holds the dealership; still-running, nothing-failed, other-kind,"
+    " too-many: what failed in the named job cannot be run."
+)
+_ONCE_A_MINUTE = "started-just-now: a dealership's run may be started once a minute."
 
 EASYCARS_OPERATIONS = (
     describe(
@@ -55,21 +61,26 @@ EASYCARS_OPERATIONS = (
     describe(
         "POST",
         f"{EASYCARS}/sync/stock",
-        "Start a stock run of one dealership",
+        "Start a stock run of one dealership, or of those that failed in an earlier one",
         records.STARTED_RUN,
         WHOSE,
         status=HTTPStatus.ACCEPTED,
         body=(StockRunBody,),
         body_required=False,
-        conflict="nothing-proposed: the last run proposed no removals that could be accepted.",
+        conflict=f"{_NOT_STARTED} nothing-proposed: there are no removals to accept.",
+        limited=_ONCE_A_MINUTE,
     ),
     describe(
         "POST",
         f"{EASYCARS}/sync/leads",
-        "Start a refresh of one dealership's open leads",
+        "Start a refresh of one dealership's open leads, or of those that failed in an earlier one",
         records.STARTED_RUN,
         WHOSE,
         status=HTTPStatus.ACCEPTED,
+        body=(LeadRunBody,),
+        body_required=False,
+        conflict=_NOT_STARTED,
+        limited=_ONCE_A_MINUTE,
     ),
     describe(
         "GET",
