@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
+from forecourt.openapi.admin_operations import ADMIN_OPERATIONS
 from forecourt.storage.postgres import Database
 from tests.support.admin_api import AdminClient, Claims, owner, staff
 
@@ -15,10 +16,11 @@ CREDENTIALS = {
     "environment": "Test",
 }  # fmt: skip
 EASYCARS = "/api/admin/easycars"
+DEALERSHIP = "/api/admin/dealerships/{dealershipId}"
 TABLES = (
     "dealership_easycars_credentials", "dealership_settings", "system_settings", "lead",
     "lead_delivery", "easycars_sync_logs", "sync_job", "audit_log", "dealership",
-    "lead_status_conflicts",
+    "lead_status_conflicts", "site_key", "dealership_origin", "vehicle",
 )  # fmt: skip
 
 
@@ -63,18 +65,24 @@ def world(admin: AdminClient, dealership: int, database: Database) -> World:
         " easycars_lead_number) VALUES (%s, %s, 'won', 60, 'planted-number') RETURNING id",
         (dealership, row[0]),
     ).fetchone() or (0,)
-    connection.execute(
+    (vehicle_id,) = connection.execute(
         "INSERT INTO vehicle (dealership_id, make, model, year, price, mileage, condition, status,"
-        " title) VALUES (%s, 'planted-make', 'x', 2020, 1, 1, 'used', 'active', 'x')",
+        " title) VALUES (%s, 'planted-make', 'x', 2020, 1, 1, 'used', 'active', 'x') RETURNING id",
         (dealership,),
-    )
+    ).fetchone() or (0,)
+    path = f"/api/admin/dealerships/{dealership}/site-keys"
+    site_key = admin("POST", path, {"label": "planted-label"}).body
     ids = {
-        "conflict": conflict_id,
-        "credential": saved["id"],
-        "delivery": delivery_id,
-        "job": job_id,
-        "lead": lead_id,
-        "log": log_id,
+        "conflictId": conflict_id,
+        "credentialId": saved["id"],
+        "dealershipId": dealership,
+        "deliveryId": delivery_id,
+        "jobId": job_id,
+        "keyId": site_key["keyId"],
+        "leadId": lead_id,
+        "logId": log_id,
+        "messageId": "4cf2b9a3-0000-4000-8000-000000000000",
+        "vehicleId": vehicle_id,
     }
     return World(victim=dealership, attacker=attacker, ids=ids)
 
@@ -83,29 +91,44 @@ READS = [
     f"{EASYCARS}/credentials",
     f"{EASYCARS}/sync/status",
     f"{EASYCARS}/sync/logs",
-    f"{EASYCARS}/sync/logs/{{log}}",
-    f"{EASYCARS}/sync/jobs/{{job}}",
+    f"{EASYCARS}/sync/logs/{{logId}}",
+    f"{EASYCARS}/sync/jobs/{{jobId}}",
     f"{EASYCARS}/lead-sync-conflicts",
     "/api/admin/leads",
-    "/api/admin/leads/{lead}",
+    "/api/admin/leads/{leadId}",
     "/api/admin/deliveries",
-    "/api/admin/deliveries/{delivery}",
+    "/api/admin/deliveries/{deliveryId}",
     "/api/admin/vehicles",
+    "/api/admin/vehicles/{vehicleId}",
     "/api/admin/dealerships",
+    f"{DEALERSHIP}/site-keys",
+    f"{DEALERSHIP}/origins",
     "/api/admin/settings",
 ]
 WRITES = [
     ("POST", f"{EASYCARS}/credentials", CREDENTIALS),
     ("POST", f"{EASYCARS}/credentials/test-connection", CREDENTIALS),
-    ("PUT", f"{EASYCARS}/credentials/{{credential}}", {"isActive": False}),
-    ("DELETE", f"{EASYCARS}/credentials/{{credential}}", None),
+    ("PUT", f"{EASYCARS}/credentials/{{credentialId}}", {"isActive": False}),
+    ("DELETE", f"{EASYCARS}/credentials/{{credentialId}}", None),
     ("POST", f"{EASYCARS}/sync/stock", None),
-    ("POST", "/api/admin/deliveries/{delivery}/retry", None),
-    ("POST", "/api/admin/deliveries/{delivery}/resend", None),
-    ("POST", "/api/admin/deliveries/{delivery}/resolve", {"number": "000001"}),
-    ("POST", f"{EASYCARS}/lead-sync-conflicts/{{conflict}}/resolve", {"resolution": "local"}),
-    ("PATCH", "/api/admin/leads/{lead}", {"status": "won"}),
+    ("POST", f"{EASYCARS}/sync/leads", None),
+    ("POST", "/api/admin/deliveries/{deliveryId}/retry", None),
+    ("POST", "/api/admin/deliveries/{deliveryId}/resend", None),
+    ("POST", "/api/admin/deliveries/{deliveryId}/resolve", {"number": "000001"}),
+    ("POST", f"{EASYCARS}/lead-sync-conflicts/{{conflictId}}/resolve", {"resolution": "local"}),
+    ("PATCH", "/api/admin/leads/{leadId}", {"status": "won"}),
+    ("PATCH", "/api/admin/vehicles/{vehicleId}", {"price": 1}),
+    ("POST", f"{DEALERSHIP}/site-keys", {"label": "mine"}),
+    ("DELETE", f"{DEALERSHIP}/site-keys/{{keyId}}", None),
+    ("PUT", f"{DEALERSHIP}/origins", {"origins": ["https://evil.example"]}),
     ("PUT", "/api/admin/settings", {"autoSyncEnabled": False}),
+]
+FOR_ADMINISTRATORS = [
+    ("GET", "/api/admin/dead-letters", None),
+    ("GET", "/api/admin/dead-letters/{messageId}", None),
+    ("POST", "/api/admin/dead-letters/redrive", {"messageIds": ["x"], "dryRun": False}),
+    ("POST", "/api/admin/dealerships", {"name": "Mine"}),
+    ("PATCH", f"{DEALERSHIP}/site-keys/{{keyId}}", {"burst": 10_000}),
 ]
 
 
@@ -175,18 +198,38 @@ def test_staff_write_nothing_at_home_either(
 
 
 @pytest.mark.parametrize("role", ["owner", "staff"])
-def test_only_administrators_add_dealerships_or_change_the_system(
+@pytest.mark.parametrize("at_home", [True, False])
+def test_what_is_for_administrators_is_for_no_owner(
+    admin: AdminClient, world: World, database: Database, role: str, *, at_home: bool
+) -> None:
+    claims = claims_of(role, world.victim if at_home else world.attacker)
+    before = rows(database)
+    for method, template, body in FOR_ADMINISTRATORS:
+        answer = admin(method, template.format(**world.ids), body, claims=claims)
+
+        assert answer.status == 403, template
+
+    assert rows(database) == before
+
+
+@pytest.mark.parametrize("role", ["owner", "staff"])
+def test_only_administrators_change_the_system(
     admin: AdminClient, world: World, database: Database, role: str
 ) -> None:
     claims = claims_of(role, world.attacker)
     before = rows(database)
 
-    added = admin("POST", "/api/admin/dealerships", {"name": "Mine"}, claims=claims)
     changed = admin("PUT", "/api/admin/settings", {"syncEnabled": False}, claims=claims)
 
-    assert added.status == 403
     assert changed.status in {403, 422}
     assert rows(database) == before
+
+
+def test_no_route_is_left_out_of_this_file() -> None:
+    tried = {("GET", path) for path in READS}
+    tried |= {(method, path) for method, path, _ in [*WRITES, *FOR_ADMINISTRATORS]}
+
+    assert {(one.method, one.path) for one in ADMIN_OPERATIONS} - tried == set()
 
 
 ABUSED_NUMBERS = ["0" * 18 + "1" + "9" * 8, "0" * 20 + "1" + "9" * 5000, "9" * 30, "1.0", "-1", "²"]
