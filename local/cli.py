@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from local.commands import credentials, dealership, deliveries, dlq, leads, site_key, sync
+from local.commands import credentials, dealership, deliveries, dlq, leads, schedule, site_key, sync
 from local.commands.demo import demo
 from local.commands.output import errors, text
 from local.commands.token import token
@@ -28,6 +28,7 @@ app.add_typer(dealership.app, name="dealership")
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(site_key.app, name="site-key")
 app.add_typer(sync.app, name="sync")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(leads.app, name="leads")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(dlq.app, name="dlq")

@@ -11,6 +11,7 @@ from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.schedule_changes import ScheduleChanges
+from forecourt.admin.schedules import ScheduleRoutes
 from forecourt.admin.settings import SettingRoutes
 from forecourt.admin.site_files import SiteFiles
 from forecourt.admin.site_keys import SiteKeyRoutes
@@ -66,6 +67,8 @@ def api() -> AdminApi:
     reports = PostgresLeadReports(database)
     site_keys = PostgresSiteKeys(database)
     files = SiteFiles(site_keys=site_keys, documents=JsonBucket(settings.run_bucket))
+    timetable = PostgresTimetable(database)
+    keeper = EventBridgeSchedules(settings.schedule_group)
     ring = RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn))
     return AdminApi(
         conflicts=ConflictRoutes(conflicts=PostgresStatusConflicts(database), wake_ups=wake_ups),
@@ -90,13 +93,11 @@ def api() -> AdminApi:
             probe=EasyCarsLeadProbe(easycars),
         ),
         leads=LeadRoutes(reports=reports, edits=PostgresLeadEdits(database), wake_ups=wake_ups),
+        schedules=ScheduleRoutes(timetable=timetable, keeper=keeper),
         settings=SettingRoutes(
             settings=PostgresSettings(database),
             dealerships=dealerships,
-            schedules=ScheduleChanges(
-                timetable=PostgresTimetable(database),
-                keeper=EventBridgeSchedules(settings.schedule_group),
-            ),
+            schedules=ScheduleChanges(timetable=timetable, keeper=keeper),
         ),
         site_keys=SiteKeyRoutes(
             site_keys=site_keys, dealerships=dealerships, files=files, key_ring=ring

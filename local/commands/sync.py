@@ -143,9 +143,19 @@ def print_report(
 
 
 def run_sync(
-    target: StackTarget, sync_type: str, dealerships: list[int], *, quiet: bool
+    target: StackTarget,
+    sync_type: str,
+    dealerships: list[int],
+    *,
+    schedule: str | None = None,
+    quiet: bool,
 ) -> dict[str, Any]:
     """Start an execution of the state machine, wait for its end and return the job's report.
+
+    Parameters
+    ----------
+    schedule
+        The schedule whose dealerships are meant; without it, and without names, all are.
 
     Returns
     -------
@@ -161,6 +171,8 @@ def run_sync(
     request: dict[str, Any] = {"syncType": sync_type, "trigger": "manual", "jobId": job_id}
     if dealerships:
         request["dealershipIds"] = dealerships
+    if schedule is not None:
+        request["scheduleName"] = schedule
     try:
         started = target.client("stepfunctions").start_execution(
             stateMachineArn=target.resource("SyncStateMachine"),

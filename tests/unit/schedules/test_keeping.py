@@ -36,6 +36,9 @@ class Keeper:
     def remove(self, name: str) -> None:
         self.removed.append(name)
 
+    def is_on(self, name: str) -> bool:
+        return True
+
     def own_names(self) -> Sequence[str]:
         return ["stock-dealership-8", "stock-dealership-9", "stock-dealership-7"]
 

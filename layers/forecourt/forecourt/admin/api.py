@@ -15,6 +15,7 @@ from forecourt.admin.documents import to_json
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Router
+from forecourt.admin.schedules import ScheduleRoutes
 from forecourt.admin.settings import SettingRoutes
 from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
@@ -43,6 +44,7 @@ class AdminApi:
         dealerships: DealershipRoutes,
         deliveries: DeliveryRoutes,
         leads: LeadRoutes,
+        schedules: ScheduleRoutes,
         settings: SettingRoutes,
         site_keys: SiteKeyRoutes,
         sync: SyncRoutes,
@@ -66,6 +68,7 @@ class AdminApi:
                 f"{easycars}/lead-sync-conflicts/{{conflictId}}/resolve",
                 conflicts.resolve,
             ),
+            ("GET", f"{easycars}/schedules", schedules.list),
             ("GET", f"{easycars}/sync/status", sync.show_status),
             ("GET", f"{easycars}/sync/logs", sync.list_logs),
             ("GET", f"{easycars}/sync/logs/{{logId}}", sync.show_log),

@@ -78,6 +78,19 @@ class EventBridgeSchedules:
             if error_code(error) != _MISSING:
                 raise translate(error, _TARGET) from None
 
+    def is_on(self, name: str) -> bool:
+        """Say whether a schedule of the system's fires at all; a deployment decides that.
+
+        Raises
+        ------
+        RetryableError, PermanentError
+            The scheduler is away, or refuses.
+        """
+        try:
+            return bool(self._read(name)["State"] == "ENABLED")
+        except AwsError as error:
+            raise translate(error, _TARGET) from None
+
     def own_names(self) -> Sequence[str]:
         """Return the names of all dealerships' own schedules that are kept.
 

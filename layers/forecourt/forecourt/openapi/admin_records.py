@@ -83,6 +83,14 @@ SETTINGS = {
     },
 }
 
+_RUN = record("at:time local:text swallowed:bool")
+SCHEDULE = record(
+    "name:text syncType:text dealershipId:int? cron:text timezone:text enabled:bool fault:text?",
+    nextRuns=list_of(_RUN),
+    nextSwallowed=or_null(_RUN)
+    | {"description": "A run whose local time daylight saving takes out of that day."},
+)
+
 CREDENTIALS = record(
     "id:int dealershipId:int environment:text isActive:bool yardCode:text? holdReason:text?"
     " holdUntil:time? createdAt:time updatedAt:time lastSyncedAt:time?"

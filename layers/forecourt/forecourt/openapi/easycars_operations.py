@@ -59,6 +59,14 @@ EASYCARS_OPERATIONS = (
         status=HTTPStatus.NO_CONTENT,
     ),
     describe(
+        "GET",
+        f"{EASYCARS}/schedules",
+        "List when runs start, with the next runs in UTC and in local time",
+        page_of("schedules", records.SCHEDULE),
+        WHOSE,
+        *PAGE,
+    ),
+    describe(
         "POST",
         f"{EASYCARS}/sync/stock",
         "Start a stock run of one dealership, or of those that failed in an earlier one",

@@ -106,6 +106,10 @@ class ScheduleKeeper(Protocol):
         """Let a dealership's own schedule fire no more, also where there is none."""
         ...
 
+    def is_on(self, name: str) -> bool:
+        """Say whether a schedule of the system's fires at all; a deployment decides that."""
+        ...
+
     def own_names(self) -> Sequence[str]:
         """Return the names of all dealerships' own schedules that are kept."""
         ...
