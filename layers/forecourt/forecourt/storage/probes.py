@@ -101,8 +101,15 @@ SELECT now() AS as_of,
              ORDER BY d.remote_number DESC LIMIT 3) AS own
 """
 
+# So many more than asked for as are ours hold as many as asked for. All up to a number that leapt
+# ahead, as in an account that was renumbered, could be more than a disk holds.
 _GAPS = """
-SELECT n FROM generate_series(%(after)s::bigint + 1, %(upto)s::bigint) n
+SELECT n FROM generate_series(%(after)s::bigint + 1, least(
+    %(upto)s::bigint,
+    %(after)s::bigint + %(limit)s + (
+        SELECT count(*) FROM lead_delivery d
+        WHERE d.remote_scope = %(scope)s
+          AND d.remote_number > %(after)s::bigint AND d.remote_number <= %(upto)s::bigint))) n
 WHERE NOT EXISTS (SELECT FROM lead_delivery d
                   WHERE d.remote_scope = %(scope)s AND d.remote_number = n)
 ORDER BY n
