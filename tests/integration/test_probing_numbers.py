@@ -68,6 +68,35 @@ class TestByNumber:
         world.wake_due()
         assert world.numbers(lead) == ["000004"]
 
+    def test_a_crowded_account_is_searched_twice_a_minute(self, world: LostLeads) -> None:
+        dealership = world.add_dealership()
+        lead = lose_known(world, dealership, acted=False)
+        world.scene.execute(
+            "UPDATE lead_delivery SET remote_source = 'former' WHERE state = 'unconfirmed'"
+        )
+        world.probe()
+        for _ in range(2):
+            world.post(dealership)
+            world.probe(0)
+            assert len(world.probes_of(lead)) == 2
+            world.post(dealership)
+            assert world.scene.delivery_row(lead)["due_in"] == pytest.approx(60, abs=20)
+
+        world.probe(61)
+
+        assert len(world.probes_of(lead)) == 3
+
+    def test_a_number_that_leapt_ahead_is_not_counted_up_to(self, world: LostLeads) -> None:
+        dealership = world.add_dealership()
+        world.post(dealership, *(str(uuid4()) for _ in range(3)))
+        (scope,) = world.scene.rows("SELECT DISTINCT remote_scope AS name FROM lead_delivery")
+        world.scene.execute("SET statement_timeout = '5s'")
+
+        gaps = world.probes.gaps(scope["name"], after=0, upto=10**17, limit=5)
+
+        assert gaps == [4, 5, 6, 7, 8]
+        assert world.probes.gaps(scope["name"], after=0, upto=6, limit=5) == [4, 5, 6]
+
     def test_a_number_sent_for_too_soon_after_proves_nothing(self, world: LostLeads) -> None:
         dealership = world.add_dealership()
         lead = lose_known(world, dealership, acted=False)

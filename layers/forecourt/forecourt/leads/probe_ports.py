@@ -9,6 +9,10 @@ from uuid import UUID
 from forecourt.leads.lead import Lead
 from forecourt.security.credentials import EasyCarsCredentials
 
+TWO_SEARCHES_SECONDS = 60.0
+"""In which time later numbers of the account lead to two searches at most: one with a lead every
+second is not searched all the time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundLead:

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from forecourt.leads.ledger import Recorded, Report
 from forecourt.leads.outcome import DeliveryState, OutcomeKind
+from forecourt.leads.probe_ports import TWO_SEARCHES_SECONDS
 from forecourt.leads.sink import Operation
 from forecourt.logs import get_logger
 from forecourt.storage.durability import RELAXED
@@ -32,7 +33,8 @@ _CUSTOMER_NO_LIMIT = 100
 #           was created twice the number that stays may lack what the second create carried.
 # closed    the attempt, once; so doing all this again adds nothing
 # frontier  the number that is longer without its zeros is the higher
-# stirred   what was looked for in vain is looked for again when a later number is known
+# stirred   what was looked for in vain is looked for again when a later number is known, though an
+#           account with a lead every second is not searched all the time
 #
 # A delivery that was deleted meanwhile has a row without a state.
 _DUE_AGAIN = """(o.is_doubled OR o.is_outdated
@@ -136,14 +138,22 @@ WITH {RELAXED}, o AS MATERIALIZED (
         < (length(ltrim(excluded.highest_lead_number, '0')),
            ltrim(excluded.highest_lead_number, '0') COLLATE "C")
 ), stirred AS (
-    UPDATE lead_delivery d SET next_attempt_at = now(), woken_until = NULL
-    FROM (SELECT u.id FROM lead_delivery u
-          WHERE u.state = 'unconfirmed' AND u.next_attempt_at > now()
+    UPDATE lead_delivery d SET next_attempt_at = searched.due, woken_until = NULL
+    FROM (SELECT u.id, probes.due
+          FROM lead_delivery u
+          CROSS JOIN LATERAL (
+              SELECT greatest(now(), min(last.started_at) FILTER (WHERE last.nth = 2)
+                              + interval '{TWO_SEARCHES_SECONDS} seconds') AS due
+              FROM (SELECT p.started_at, row_number() OVER (ORDER BY p.id DESC) AS nth
+                    FROM lead_delivery_attempt p
+                    WHERE p.delivery_id = u.id AND p.operation = 'probe'
+                      AND p.started_at > u.claimed_at
+                    ORDER BY p.id DESC LIMIT 2) last
+              HAVING count(*) > 0) probes
+          WHERE u.state = 'unconfirmed' AND u.next_attempt_at > probes.due
             AND u.remote_scope IN (SELECT account_scope FROM o WHERE created = 1)
             AND u.id NOT IN (SELECT delivery_id FROM o)
-            AND EXISTS (SELECT FROM lead_delivery_attempt p WHERE p.delivery_id = u.id
-                        AND p.operation = 'probe' AND p.started_at > u.claimed_at)
-          ORDER BY u.id FOR UPDATE SKIP LOCKED) searched
+          ORDER BY u.id FOR UPDATE OF u SKIP LOCKED) searched
     WHERE d.id = searched.id
 )
 SELECT o.delivery_id,
