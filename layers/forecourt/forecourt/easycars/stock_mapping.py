@@ -40,7 +40,8 @@ class MappedVehicle:
     """The columns of one vehicle, named as the table names them, within its limits.
 
     ``price`` is AUD with two decimals, 0 meaning "contact us"; ``mileage`` is kilometres;
-    ``easycars_raw_data`` is JSON text. ``image_urls`` are in feed order, ``images_wanted`` is their digest.
+    ``easycars_raw_data`` is JSON text; ``image_urls`` are in feed order, ``images_wanted`` is
+    their digest.
     ``warnings`` name fields and what was done to them, and no values of personal data.
     """
 
