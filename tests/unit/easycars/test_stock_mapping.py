@@ -37,9 +37,7 @@ def test_the_vendors_item() -> None:
         features=("Additional 12 Volt Socket/s", "12 Volt Power Outlet"),
         easycars_raw_data=item().decode(),
         image_urls=("https://img.example/1/cdfd", "https://img.example/2/3828"),
-        images_wanted=gallery_digest(
-            ["https://img.example/1/cdfd", "https://img.example/2/3828"]
-        ),
+        images_wanted=gallery_digest(["https://img.example/1/cdfd", "https://img.example/2/3828"]),
         warnings=(),
     )
 
