@@ -1,5 +1,7 @@
 """Statuses of leads here and at EasyCars, should EasyCars tell them."""
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +12,10 @@ from hypothesis import strategies as st
 from forecourt.leads.lead import LeadStatus
 from forecourt.leads.status import EASYCARS_NUMBERS, ConflictStrategy
 from forecourt.stock.run import SyncStatus
+from forecourt.storage.postgres import Connection
 from local.easycars_simulator import EasyCarsSimulator, Rules, default_accounts
 from tests.support.clock import let_pass
+from tests.support.lead_delivery import database_at
 from tests.support.lead_refresh import RefreshScene
 
 
@@ -226,6 +230,45 @@ def test_what_a_person_decided_stands_until_easycars_has_heard_it(
     assert len(scene.conflicts()) == 1
     push(scene)
     assert remote_status(scene) == 30
+
+
+def test_what_a_person_decides_at_the_moment_of_storing_stands(scene: RefreshScene) -> None:
+    scene.strategy("ManualReview")
+    dealership = scene.enrol()
+    lead = scene.add_lead(dealership)
+    change_here(scene, lead, "in progress")
+    scene.staff_change("000001", status=60)
+    scene.refresh(dealership)
+    scene.strategy("RemoteWins")
+    scene.an_hour_later()
+    refreshing = threading.Thread(target=scene.refresh, args=(dealership,))
+    desk = database_at(scene.url)
+
+    with desk.transaction() as person:
+        person.execute("UPDATE lead SET status = 'won', version = version + 1")
+        person.execute(
+            "UPDATE lead_status_conflicts SET is_resolved = true, resolved_at = now(),"
+            " resolved_by = 'Ann', resolution = 'superseded'"
+        )
+        refreshing.start()
+        await_waiting(person)
+    refreshing.join()
+    desk.close()
+
+    assert scene.lead_row(lead)["status"] == "won"
+    assert len(scene.conflicts()) == 1
+
+
+def await_waiting(connection: Connection) -> None:
+    """Wait until another connection waits for a lock of this one."""
+    deadline = time.monotonic() + 10
+    waiting = (
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
+    while connection.execute(waiting).fetchone() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_lead_deleted_here_while_easycars_answers_comes_back_by_no_refresh(

@@ -51,6 +51,11 @@ ORDER BY coalesce(l.refresh_tried_at, l.last_synced_from_easycars) NULLS FIRST, 
 LIMIT %(limit)s
 """
 
+# On its own, because a statement that had to wait for a row sees other tables as before the wait.
+_LOCK_LEAD = """
+SELECT FROM lead WHERE id = %(lead_id)s FOR NO KEY UPDATE
+"""
+
 # The base of the status is what was last confirmed; an absent LeadStatus means "as a create leaves
 # it". A person who closed a conflict has seen EasyCars' status of then, so it is the base until
 # that decision has reached EasyCars.
@@ -225,6 +230,7 @@ def _tried(run: SyncRun, due: DueLead, *, for_good: bool) -> dict[str, Any]:
 
 
 def _lock(connection: Connection, due: DueLead, inbound: InboundLead) -> HeldLead | None:
+    connection.execute(_LOCK_LEAD, {"lead_id": due.lead_id})
     cursor = connection.cursor(row_factory=dict_row)
     row = cursor.execute(
         _LOCK,
