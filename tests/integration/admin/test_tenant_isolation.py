@@ -90,6 +90,7 @@ def world(admin: AdminClient, dealership: int, database: Database) -> World:
 READS = [
     f"{EASYCARS}/credentials",
     f"{EASYCARS}/sync/status",
+    f"{EASYCARS}/schedules",
     f"{EASYCARS}/sync/logs",
     f"{EASYCARS}/sync/logs/{{logId}}",
     f"{EASYCARS}/sync/jobs/{{jobId}}",
