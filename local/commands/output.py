@@ -27,7 +27,9 @@ StackOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 
-_NEVER_BROKEN = (*("id", "lead", "dealer", "state", "age", "number", "tries", "code", "result"),)
+_NEVER_BROKEN = (
+    *("id", "lead", "dealer", "state", "age", "number", "tries", "code", "result", "schedule"),
+)
 
 # JSON escapes those below U+0020 by itself; U+009B begins an escape sequence as ESC [ does.
 _C1 = re.compile(r"[\x7f-\x9f]")

@@ -53,7 +53,7 @@ def list_(
         return
     print_table(
         "Schedules",
-        ["name", "cron", "time zone", "state", "next run there", "next run here"],
+        ["schedule", "cron", "time zone", "state", "next run there", "next run here"],
         (
             (
                 text(one["name"]),
