@@ -342,6 +342,15 @@ class TestUpdate:
         self.act(scene, by)
         assert scene.delivery_row(LEAD)["due_in"] <= 0
 
+    def test_an_edit_that_waited_for_the_record_does_not_either(self, scene: Scene) -> None:
+        self.lose_the_last_try(scene, unknown())
+        # What the edit's statement sees of the attempts is from before it waited.
+        scene.execute("UPDATE lead_delivery_attempt SET outcome = NULL WHERE outcome = 'unknown'")
+
+        self.act(scene, "edit")
+
+        assert scene.delivery_row(LEAD)["due_in"] == pytest.approx(225, abs=10)
+
     def act(self, scene: Scene, by: str) -> None:
         row = scene.delivery_row(LEAD)
         if by == "retry":
@@ -470,6 +479,23 @@ class TestHold:
         assert scene.deliver(wake(scene, LEAD), wake(scene, parked)) == []
         assert scene.delivery_row(LEAD)["state"] == "delivered"
         assert scene.delivery_row(parked)["state"] == "delivered"
+
+    def test_saved_credentials_let_doubtful_leads_be_looked_for_at_once(self, scene: Scene) -> None:
+        dealership, other = scene.add_dealership(), scene.add_dealership()
+        scene.sink.will(unknown(), unknown())
+        scene.deliver(lead_body(dealership, LEAD), lead_body(other))
+        release_after_save(scene.database, dealership)
+        assert scene.delivery_row(LEAD)["due_in"] == pytest.approx(180, abs=10)
+        scene.execute("UPDATE lead_delivery SET next_attempt_at = now() + interval '1 hour'")
+        scene.pass_time("226 s", "lead_delivery")
+
+        release_after_save(scene.database, dealership)
+
+        assert scene.delivery_row(LEAD)["due_in"] <= 0
+        (waiting,) = scene.rows(
+            "SELECT dealership_id FROM lead_delivery WHERE next_attempt_at > now()"
+        )
+        assert waiting == {"dealership_id": other}
 
     def test_a_refusal_says_nothing_about_credentials_saved_since(self, scene: Scene) -> None:
         dealership = scene.add_dealership()

@@ -7,6 +7,8 @@ credentials ends it. How long it lasts follows from the refusals in the attempts
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
+from forecourt.leads.calls import WRITE_WITHIN_SECONDS
+from forecourt.leads.outcome import PROBE_AFTER_SECONDS
 from forecourt.leads.wake_ups import MOST_WOKEN_PER_DEALERSHIP, ON_ITS_WAY_SECONDS, WakeUp
 from forecourt.storage.postgres import Database
 
@@ -84,6 +86,15 @@ WITH first AS (
 SELECT id, external_id, dealership_id FROM released WHERE woken_until IS NOT NULL ORDER BY id
 """  # noqa: S608 - the interpolated parts are constants
 
+# What keeps a lead from being looked for is mostly its dealership's credentials.
+_LOOK_FOR_DOUBTFUL = """
+UPDATE lead_delivery
+SET next_attempt_at = now(), woken_until = NULL, updated_at = now()
+WHERE dealership_id = %(dealership_id)s AND target = 'EasyCars' AND state = 'unconfirmed'
+  AND next_attempt_at > now()
+  AND coalesce(lease_until, claimed_at + make_interval(secs => %(window)s))
+      + make_interval(secs => %(quiet)s) <= now()
+"""
 
 # The account a lead is in is the present one again: what was in doubt is looked for once more.
 _RETURN = """
@@ -148,6 +159,8 @@ def release_after_save(
 ) -> Sequence[WakeUp]:
     """Make due whatever waited or was parked for want of working credentials, once some are saved.
 
+    Creates of unknown outcome are looked for at once, woken by the sweeper.
+
     Doing it again wakes again what has not been tried since.
 
     Parameters
@@ -165,6 +178,14 @@ def release_after_save(
         if account_scope is not None:
             values = {"dealership_id": dealership_id, "account_scope": account_scope}
             connection.execute(_RETURN, values)
+        connection.execute(
+            _LOOK_FOR_DOUBTFUL,
+            {
+                "dealership_id": dealership_id,
+                "window": WRITE_WITHIN_SECONDS,
+                "quiet": PROBE_AFTER_SECONDS,
+            },
+        )
         return _release(database, dealership_id, parked_too=True)
 
 
