@@ -100,7 +100,7 @@ def test_a_dealership_intake_cannot_be_told_of_is_not_added(admin: AdminClient) 
         ({}, {"name"}),
         ({"name": " ", "origins": "x"}, {"name", "origins"}),
         ({"name": "n" * 256}, {"name"}),
-        ({"name": "n", "origins": ["*"], "id": 3}, {"origins", "id"}),
+        ({"name": "n", "origins": ["*"], "id": 3}, {"origins.0", "id"}),
         ({"name": "n\0"}, {"name"}),
     ],
 )
