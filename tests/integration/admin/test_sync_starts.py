@@ -73,6 +73,25 @@ def acceptances(database: Database) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.parametrize(("path", "sync_type"), [("stock", "stock"), ("leads", "lead")])
+def test_who_asked_for_a_run_is_written_down(
+    admin: AdminClient, connected: int, database: Database, path: str, sync_type: str
+) -> None:
+    started = admin("POST", f"{EASYCARS}/sync/{path}", claims=owner(connected))
+
+    assert started.status == 202
+    written = database.connection().execute(
+        "SELECT actor, actor_type, dealership_id, subject_type, subject_id, detail FROM audit_log"
+        " WHERE action = 'sync.start_asked'"
+    )
+    assert written.fetchall() == [
+        (
+            "owner-1", "DealershipOwner", connected, "sync_job", started.body["jobId"],
+            {"syncType": sync_type, "dealerships": 1},
+        )
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("path", "sync_type", "seconds"), [("stock", "stock", 60), ("leads", "lead", 30)]
 )

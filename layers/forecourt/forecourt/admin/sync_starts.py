@@ -228,8 +228,7 @@ class SyncStartRoutes:
         if is_limited:
             self._take_turns(run)
         try:
-            if proposal is not None:
-                self._write_down(request, run, proposal)
+            self._write_down(request, run, proposal)
             self._starter.start(run)
         except BaseException:
             if is_limited:
@@ -256,18 +255,27 @@ class SyncStartRoutes:
                 headers={"Retry-After": str(seconds)},
             )
 
-    def _write_down(self, request: AdminRequest, run: ManualRun, proposal: Proposal) -> None:
-        """Say who agreed to what before it can happen."""
-        self._audit_log.write(
-            request.actor,
-            AuditEntry(
+    def _write_down(self, request: AdminRequest, run: ManualRun, proposal: Proposal | None) -> None:
+        """Say who asked for a run, or agreed to what it removes, before it can happen."""
+        ids = run.dealership_ids
+        one = ids[0] if len(ids) == 1 else None
+        if proposal is None:
+            entry = AuditEntry(
+                action="sync.start_asked",
+                subject_type="sync_job",
+                subject_id=str(run.job_id),
+                dealership_id=one,
+                detail={"syncType": run.sync_type, "dealerships": len(ids)},
+            )
+        else:
+            entry = AuditEntry(
                 action="removals.accepted",
                 subject_type="sync_log",
                 subject_id=proposal.log_id,
-                dealership_id=run.dealership_ids[0],
+                dealership_id=one,
                 detail={"jobId": str(run.job_id), "stockNumbers": list(proposal.stock_numbers)},
-            ),
-        )
+            )
+        self._audit_log.write(request.actor, entry)
 
     def _estimate(self, run: ManualRun, concurrency: int) -> int:
         measured = self._runs.usual_seconds(run.dealership_ids, run.sync_type)
