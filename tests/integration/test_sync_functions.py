@@ -103,6 +103,8 @@ def inbox() -> list[dict[str, Any]]:
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName="inbox")["QueueUrl"]
     messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return [json.loads(message["Body"]) for message in messages]
 
 
@@ -257,6 +259,28 @@ def test_a_wrong_secret_fails_alone_and_is_told(
     everything = capfd.readouterr().out + json.dumps(bench.logs(locked_out), default=str)
     assert "not-the-secret-7f3a" not in everything + alert["Message"]
     assert '"DealershipsFailed"' in everything
+
+
+def test_whoever_fails_night_after_night_is_told_in_doses(
+    sandboxes: dict[str, ModuleType], bench: StockBench
+) -> None:
+    first, second = bench.add_dealership("First"), bench.add_dealership("Second")
+    subjects: list[list[str]] = []
+    for night in range(4):
+        event = read_event("sync_planner", "manual") | {"executionName": f"night-{night}"}
+        event["input"] |= {"jobId": str(uuid4()), "dealershipIds": [first, second]}
+        planned = sandboxes["sync_planner"].handler(event, Context())
+        sandboxes["sync_summary"].handler(
+            {key: planned[key] for key in ("jobId", "syncType", "plan")}, Context()
+        )
+        subjects.append(sorted(alert["Subject"] for alert in inbox()))
+
+    assert subjects == [
+        ["Forecourt: Stock sync failed for 2 of 2 dealerships (2 new)"],
+        [],
+        ["Forecourt: Stock sync has failed 3 times in a row for 2 dealerships"],
+        [],
+    ]
 
 
 def test_a_summary_without_a_plan_is_permanent(sandboxes: dict[str, ModuleType]) -> None:

@@ -1,15 +1,16 @@
 """Who is planned, and how a job is accounted for, against real tables."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from forecourt.errors import PermanentError
+from forecourt.stock.job_end import JobSummary
 from forecourt.stock.plan import PlanLocation, SyncJob
 from forecourt.stock.run import Counts, SyncRun, SyncStatus, SyncType
-from forecourt.stock.summary import JobSummary
 from forecourt.storage.postgres import Database
 from forecourt.storage.stock_store import (
     PostgresPlanStore,
@@ -273,3 +274,73 @@ def test_settling_leaves_other_jobs_alone(
     [end] = summaries.settle(uuid4(), SyncType.STOCK, [dealership])
     assert end.reason == "did not start"
     assert [log["status"] for log in bench.logs(dealership)] == ["InProgress", "Failed"]
+
+
+def add_run(bench: StockBench, dealership: int, hours_ago: float, **values: Any) -> None:
+    """A run that ended so long ago."""
+    started = datetime.now(UTC) - timedelta(hours=hours_ago)
+    columns: dict[str, Any] = {
+        "sync_type": "Stock", "sync_direction": "Inbound", "status": "Failed",
+        "started_at": started, "completed_at": started, "job_id": uuid4(),
+    } | values  # fmt: skip
+    names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
+    bench.execute(
+        f"INSERT INTO easycars_sync_logs (dealership_id, {names}) VALUES (%s, {marks})",  # noqa: S608
+        dealership,
+        *columns.values(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "failures"),
+    [
+        ([], 0),
+        (["Success"], 0),
+        (["Success", "Failed"], 1),
+        (["Failed", "Warning", "Failed", "Failed"], 2),
+        (["Failed"] * 5, 3),
+        (["Failed", "Success"], 0),
+    ],
+)
+def test_an_end_says_how_often_it_failed_before_in_a_row(
+    bench: StockBench, summaries: PostgresSummaryStore, before: list[str], failures: int
+) -> None:
+    dealership = bench.add_dealership()
+    for age, status in enumerate(reversed(before), start=1):
+        reason = f"{age} ago" if status == "Failed" else None
+        add_run(bench, dealership, 30 * age, status=status, error_message=reason)
+    add_run(bench, dealership, 1, sync_type="Lead")
+    add_run(bench, dealership, 1, sync_direction="Outbound")
+    add_run(bench, bench.add_dealership("other"), 1)
+    job_id = uuid4()
+    bench.source.answers[dealership] = stock_feed(item("1"))
+    bench.sync.run(job_id, dealership, seconds_left=900)
+
+    [end] = summaries.settle(job_id, SyncType.STOCK, [dealership])
+
+    assert (end.failures_before, end.reason_before) == (failures, "1 ago" if failures else None)
+    assert (end.failed_today, end.held_today, end.removals_held) == (False, False, 0)
+
+
+def test_an_end_says_whether_the_same_was_told_today(
+    bench: StockBench, summaries: PostgresSummaryStore
+) -> None:
+    fresh, failing, holding = (bench.add_dealership(name) for name in "abc")
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    held = Jsonb({"proposedRemovals": {"total": 2, "stockNumbers": ["1", "2"]}})
+    earlier = {"started_at": midnight - timedelta(seconds=1)}
+    today = {"started_at": midnight}
+    for dealership in (fresh, failing):
+        add_run(bench, dealership, 0, **earlier)
+    add_run(bench, fresh, 0, **earlier, status="Warning", error_details=held)
+    add_run(bench, failing, 0, **today)
+    add_run(bench, holding, 0, **today, status="Warning", error_details=held)
+    job_id = uuid4()
+    add_run(bench, holding, 0, job_id=job_id, status="Warning", error_details=held)
+
+    planned = [fresh, failing, holding]
+    ends = {one.dealership_id: one for one in summaries.settle(job_id, SyncType.STOCK, planned)}
+
+    told = {one: (end.failed_today, end.held_today) for one, end in ends.items()}
+    assert told == {fresh: (False, False), failing: (True, False), holding: (False, True)}
+    assert [ends[one].removals_held for one in planned] == [0, 0, 2]

@@ -1,19 +1,16 @@
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from forecourt.errors import RetryableError
+from forecourt.stock.job_end import DealershipEnd, JobSummary
 from forecourt.stock.plan import PlanLocation
 from forecourt.stock.run import Counts, SyncStatus, SyncType
-from forecourt.stock.summary import (
-    NAMED_IN_ALERT,
-    DealershipEnd,
-    JobSummary,
-    SyncSummary,
-    alert_text,
-)
+from forecourt.stock.summary import SyncSummary
 
 JOB = UUID("0d3f6c1e-6a57-4a0a-9b1e-6c1f0a8f4b11")
 PLAN = PlanLocation(bucket="runs", key="plan.json")
@@ -100,7 +97,7 @@ def test_the_failed_are_named_with_their_reasons() -> None:
     summary = memory.summarise()
     assert (summary.planned, summary.succeeded, summary.failed) == (3, 1, 2)
     [(subject, text)] = memory.sent
-    assert subject == "Forecourt: Stock sync failed for 2 of 3 dealerships"
+    assert subject == "Forecourt: Stock sync failed for 2 of 3 dealerships (2 new)"
     assert "- Dealer 2 (id 2): EasyCars AUTH_FAILED: refused" in text
     assert "- Dealer 3 (id 3): did not start" in text
     assert "Dealer 1 " not in text
@@ -136,24 +133,23 @@ def test_a_job_is_not_closed_before_its_alert_is_out() -> None:
     assert len(memory.sent) == len(memory.finished) == 1
 
 
-def test_a_name_cannot_forge_a_line_and_a_long_reason_is_cut() -> None:
-    forged = DealershipEnd(
-        dealership_id=7,
-        name="Seven\n- Dealer 1 (id 1)",
-        status=SyncStatus.FAILED,
-        reason="x" * 5000,
-        counts=Counts(),
+def test_the_log_says_the_runs_numbers_in_words_and_in_sum(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    quiet = DealershipEnd(
+        dealership_id=2,
+        name="Two",
+        status=SyncStatus.SUCCESS,
+        reason=None,
+        counts=Counts(received=412, unchanged=412, removed=0),
     )
-    summary = JobSummary(job_id=JOB, planned=1, succeeded=0, failed=1)
-    _, text = alert_text(summary, SyncType.STOCK, [forged])
-    [line] = [line for line in text.splitlines() if line.startswith("- ")]
-    assert line.startswith("- Seven - Dealer 1 (id 1) (id 7): xxx")
-    assert len(line) <= 500
+    with caplog.at_level(logging.INFO):
+        Memory([2], [quiet]).summarise()
+        Memory([1, 2], [end(1), quiet]).summarise()
 
-
-def test_an_alert_names_so_many_and_counts_the_rest() -> None:
-    failed = [end(number, SyncStatus.FAILED, "why") for number in range(NAMED_IN_ALERT + 5)]
-    summary = JobSummary(job_id=JOB, planned=len(failed), succeeded=0, failed=len(failed))
-    _, text = alert_text(summary, SyncType.STOCK, failed)
-    assert text.endswith("… and 5 more.")
-    assert len(text.encode()) < 256 * 1024
+    said: list[Any] = [record for record in caplog.records if record.message == "Sync finished"]
+    assert [one.result for one in said] == [
+        "nothing new: 412 unchanged",
+        "1 created, 414 unchanged",
+    ]
+    assert (said[1].planned, said[1].succeeded, said[1].counts["received"]) == (2, 2, 415)

@@ -2,8 +2,8 @@
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from forecourt.stock.job_end import JobSummary
 from forecourt.stock.run import Counts, SyncType
-from forecourt.stock.summary import JobSummary
 
 
 class EmfSyncMetrics:
@@ -26,6 +26,7 @@ class EmfSyncMetrics:
             ("RecordsUpdated", totals.updated),
             ("RecordsUnchanged", totals.unchanged),
             ("RecordsFailed", totals.failed),
+            ("RecordsRemoved", totals.removed),
         ):
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
         metrics.flush_metrics()

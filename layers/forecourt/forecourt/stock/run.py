@@ -51,6 +51,21 @@ class Counts:
         """Whether every received item is accounted for exactly once."""
         return self.received == self.created + self.updated + self.unchanged + self.failed
 
+    def in_words(self) -> str:
+        """Say what happened and nothing else: "3 created, 409 unchanged"; a quiet run is news too.
+
+        Examples
+        --------
+        >>> Counts(received=412, unchanged=412).in_words()
+        'nothing new: 412 unchanged'
+        """
+        changes = ("created", "updated", "removed", "failed")
+        said = [f"{count} {name}" for name in changes if (count := getattr(self, name))]
+        opening = "" if said else "nothing new: "
+        if self.unchanged or not said:
+            said.append(f"{self.unchanged} unchanged")
+        return opening + ", ".join(said)
+
     def plus(self, *, updated: bool = False, failed: bool = False) -> "Counts":
         """Count one more received item: failed, else updated, else unchanged."""
         return replace(

@@ -1,53 +1,15 @@
 """Account for every dealership of a run and tell a person about those that failed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Protocol
 from uuid import UUID
 
 from forecourt.logs import get_logger
+from forecourt.stock.alerts import alerts_of
+from forecourt.stock.job_end import DealershipEnd, JobSummary
 from forecourt.stock.plan import PlanFiles, PlanLocation
 from forecourt.stock.run import Counts, SyncStatus, SyncType
-
-NAMED_IN_ALERT = 200
-"""How many failed dealerships one alert names; an SNS message ends at 256 KB."""
-
-_LINE_LENGTH = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealershipEnd:
-    """How one dealership's part of a run ended."""
-
-    dealership_id: int
-    name: str | None
-    status: SyncStatus
-    reason: str | None
-    counts: Counts
-
-    @property
-    def succeeded(self) -> bool:
-        """A Warning counts as succeeded: what could be used is in."""
-        return self.status in {SyncStatus.SUCCESS, SyncStatus.WARNING}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSummary:
-    """A finished run; ``planned`` is the sum of the other two."""
-
-    job_id: UUID
-    planned: int
-    succeeded: int
-    failed: int
-
-    def to_payload(self) -> dict[str, Any]:
-        """Return the summary's output, in the state machine's camelCase."""
-        return {
-            "jobId": str(self.job_id),
-            "planned": self.planned,
-            "succeeded": self.succeeded,
-            "failed": self.failed,
-        }
 
 
 class SummaryStore(Protocol):
@@ -109,8 +71,8 @@ class SyncSummary:
     def summarise(self, job_id: UUID, sync_type: SyncType, plan: PlanLocation) -> JobSummary:
         """Settle a job against its plan, alert, and close it.
 
-        A repeated call returns the same numbers; the alert goes out before the job is closed, so
-        that a crash between the two says it twice rather than never.
+        A repeated call returns the same numbers; what there is to tell goes out before the job is
+        closed, so that a crash between the two says it twice rather than never.
         """
         planned = self._files.read(plan)
         ends = {end.dealership_id: end for end in self._store.settle(job_id, sync_type, planned)}
@@ -125,29 +87,21 @@ class SyncSummary:
         if self._store.is_finished(job_id):
             return summary
         totals = _total(outcomes)
-        self._log.info("Sync finished", **summary.to_payload())
+        self._log.info(
+            "Sync finished",
+            sync_type=sync_type.value,
+            job_id=str(job_id),
+            planned=summary.planned,
+            succeeded=summary.succeeded,
+            dealerships_failed=summary.failed,
+            result=totals.in_words(),
+            counts=asdict(totals),
+        )
         self._metrics.job_finished(sync_type, summary, totals)
-        if failed:
-            self._alerts.publish(*alert_text(summary, sync_type, failed))
+        for alert in alerts_of(summary, sync_type, outcomes):
+            self._alerts.publish(alert.subject, alert.text)
         self._store.finish_job(summary)
         return summary
-
-
-def alert_text(
-    summary: JobSummary, sync_type: SyncType, failed: Sequence[DealershipEnd]
-) -> tuple[str, str]:
-    """Return subject and text that name each failed dealership and why it failed."""
-    subject = (
-        f"Forecourt: {sync_type.value} sync failed for {summary.failed} of"
-        f" {summary.planned} dealerships"
-    )
-    lines = [f"{subject}.", f"Job {summary.job_id}.", ""]
-    for end in failed[:NAMED_IN_ALERT]:
-        line = f"- {end.name or 'unknown'} (id {end.dealership_id}): {end.reason or 'no reason'}"
-        lines.append(" ".join(line.split())[:_LINE_LENGTH])
-    if len(failed) > NAMED_IN_ALERT:
-        lines.append(f"… and {len(failed) - NAMED_IN_ALERT} more.")
-    return subject, "\n".join(lines)
 
 
 def _unknown(dealership_id: int) -> DealershipEnd:
@@ -167,4 +121,5 @@ def _total(outcomes: Sequence[DealershipEnd]) -> Counts:
         updated=sum(end.counts.updated for end in outcomes),
         unchanged=sum(end.counts.unchanged for end in outcomes),
         failed=sum(end.counts.failed for end in outcomes),
+        removed=sum(end.counts.removed for end in outcomes),
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from itertools import chain
 from uuid import UUID
 
@@ -32,6 +33,9 @@ FETCH_SECONDS = 180.0
 
 CLOSING_SECONDS = 20.0
 """Kept free at the end of a function's time to store one chunk and close the row."""
+
+WORD_SECONDS = 300.0
+"""A long run says in the log how far it is, so often."""
 
 
 class StockSync:
@@ -97,6 +101,7 @@ class StockSync:
                 self._log.info("Stock sync had ended before", dealership_id=dealership_id)
                 return opened
             run = opened
+            self._log.info("Stock sync started", dealership_id=dealership_id, job_id=str(job_id))
             self._sync(run, report, must_end, accept_removals=accept_removals)
             closing = report.finished()
             if closing.credential_id is not None:
@@ -108,6 +113,14 @@ class StockSync:
             if run is not None:
                 self._close_after(failure, run, report)
             raise failure from error
+        self._log.info(
+            "Stock sync ended",
+            dealership_id=dealership_id,
+            job_id=str(job_id),
+            status=closing.status.value,
+            result=closing.counts.in_words(),
+            counts=asdict(closing.counts),
+        )
         return SyncResult(dealership_id=dealership_id, status=closing.status, counts=closing.counts)
 
     def _sync(
@@ -134,10 +147,22 @@ class StockSync:
             stock_number_of=self._mapping.stock_number_of,
             mapping_version=self._mapping.version,
         )
+        told: float | None = None
         for chunk in _chunks(self._map(comparison.changed(), report)):
-            if self._clock() > must_end:
+            now = self._clock()
+            if now > must_end:
                 detail = "the function's time is nearly over; what was stored so far stays"
                 raise RetryableError(code="OUT_OF_TIME", detail=detail, target="Forecourt")
+            told = now if told is None else told
+            if now - told >= WORD_SECONDS:
+                told = now
+                self._log.info(
+                    "Stock sync goes on",
+                    dealership_id=run.dealership_id,
+                    job_id=str(run.job_id),
+                    written=report.counts.created + report.counts.updated,
+                    received=report.counts.received,
+                )
             for write, fate in self._store.write_vehicles(run, scope, chunk, report.counts):
                 if isinstance(fate, SkippableError):
                     report.rejected(write.position, write.stock_number, fate)

@@ -6,11 +6,11 @@ from uuid import UUID
 from forecourt.errors import SkippableError
 from forecourt.images.ports import ImageRequest
 from forecourt.stock.due import SyncKind
+from forecourt.stock.job_end import DealershipEnd, JobSummary
 from forecourt.stock.plan import SyncJob
 from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
-from forecourt.stock.summary import DealershipEnd, JobSummary
-from forecourt.storage import sync_jobs, sync_logs, vehicle_images, vehicles
+from forecourt.storage import sync_jobs, sync_logs, sync_settling, vehicle_images, vehicles
 from forecourt.storage.postgres import Database
 from forecourt.storage.settings import PostgresSettings
 
@@ -128,7 +128,7 @@ class PostgresSummaryStore:
     ) -> list[DealershipEnd]:
         """Close what is open, add what is missing, and return every row of the planned."""
         with self._database.transaction() as connection:
-            return sync_logs.settle(connection, job_id, sync_type, planned)
+            return sync_settling.settle(connection, job_id, sync_type, planned)
 
     def is_finished(self, job_id: UUID) -> bool:
         """Whether the job's row is closed."""

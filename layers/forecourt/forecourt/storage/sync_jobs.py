@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from forecourt.stock.due import SyncKind
+from forecourt.stock.job_end import JobSummary
 from forecourt.stock.plan import SyncJob
 from forecourt.stock.run import SyncType
-from forecourt.stock.summary import JobSummary
 from forecourt.storage.postgres import Connection
 
 _ELIGIBLE = """

@@ -6,7 +6,7 @@ when it is believed to live. All times are the server's.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +17,6 @@ from psycopg.types.json import Jsonb
 
 from forecourt.errors import PermanentError, RetryableError
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncStatus, SyncType
-from forecourt.stock.summary import DealershipEnd
 from forecourt.storage.postgres import TARGET, Connection, Database
 
 # What opens a run and what a chunk writes is committed without waiting for the disk (set_config,
@@ -117,35 +116,6 @@ WHERE dealership_id = %(dealership_id)s AND sync_type = 'Stock'
   AND sync_direction = 'Inbound' AND status IN ('Success', 'Warning') AND id <> %(id)s
 ORDER BY started_at DESC
 LIMIT 1
-"""
-
-_CLOSE_UNFINISHED = """
-UPDATE easycars_sync_logs
-SET status = 'Failed', completed_at = clock_timestamp(), lease_until = NULL,
-    run_token = %(run_token)s, error_message = 'did not finish'
-WHERE job_id = %(job_id)s AND status = 'InProgress'
-"""
-
-_ADD_UNSTARTED = """
-INSERT INTO easycars_sync_logs
-    (dealership_id, sync_type, sync_direction, status, started_at, completed_at, job_id,
-     error_message)
-SELECT d.id, %(sync_type)s, 'Inbound', 'Failed', clock_timestamp(), clock_timestamp(),
-       %(job_id)s, 'did not start'
-FROM dealership d
-WHERE d.id = ANY(%(planned)s)
-  AND NOT EXISTS (SELECT FROM easycars_sync_logs l
-                  WHERE l.job_id = %(job_id)s AND l.dealership_id = d.id)
-ON CONFLICT DO NOTHING
-"""
-
-_ENDS = """
-SELECT l.dealership_id, d.name, l.status, l.error_message, l.records_processed,
-       l.records_created, l.records_updated, l.records_unchanged, l.records_failed,
-       l.records_removed
-FROM easycars_sync_logs l
-JOIN dealership d ON d.id = l.dealership_id
-WHERE l.job_id = %(job_id)s AND l.dealership_id = ANY(%(planned)s)
 """
 
 
@@ -303,31 +273,6 @@ def proposed_removals(connection: Connection, run: SyncRun) -> frozenset[str]:
     return frozenset(row[0] or ()) if row else frozenset()
 
 
-def settle(
-    connection: Connection, job_id: UUID, sync_type: SyncType, planned: Sequence[int]
-) -> list[DealershipEnd]:
-    """Close a job's open rows, add the missing ones, and return all; inside a transaction."""
-    names = {
-        "job_id": job_id,
-        "sync_type": sync_type.value,
-        "planned": list(planned),
-        "run_token": uuid4(),
-    }
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_CLOSE_UNFINISHED, names)
-        cursor.execute(_ADD_UNSTARTED, names)
-        return [
-            DealershipEnd(
-                dealership_id=row["dealership_id"],
-                name=row["name"],
-                status=SyncStatus(row["status"]),
-                reason=row["error_message"],
-                counts=_counts(row),
-            )
-            for row in cursor.execute(_ENDS, names)
-        ]
-
-
 def _reopen(connection: Connection, own: Mapping[str, Any], job_id: UUID) -> SyncRun | None:
     """Take the job's own row over; None when another run was faster."""
     run = SyncRun(
@@ -336,7 +281,7 @@ def _reopen(connection: Connection, own: Mapping[str, Any], job_id: UUID) -> Syn
         dealership_id=own["dealership_id"],
         run_token=uuid4(),
         started_at=own["started_at"],
-        progress=_counts(own),
+        progress=counts_of(own),
     )
     try:
         with connection.transaction():
@@ -360,11 +305,12 @@ def _ended(row: Mapping[str, Any]) -> SyncResult:
     return SyncResult(
         dealership_id=row["dealership_id"],
         status=SyncStatus(row["status"]),
-        counts=_counts(row),
+        counts=counts_of(row),
     )
 
 
-def _counts(row: Mapping[str, Any]) -> Counts:
+def counts_of(row: Mapping[str, Any]) -> Counts:
+    """Return the counts of a log row."""
     return Counts(
         received=row["records_processed"],
         created=row["records_created"],
