@@ -35,6 +35,7 @@ FIRST_EVENT = {
     "LeadRefreshFunction": "lead_refresh/dealership.json",
     "SyncSummaryFunction": "sync_summary/job.json",
     "AdminApiFunction": "admin_api/list_deliveries.json",
+    "CatchUpFunction": "catch_up/look.json",
     "MigrateFunction": "migrate/upgrade.json",
 }
 

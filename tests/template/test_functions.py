@@ -19,6 +19,7 @@ NAMES = {
     "LeadRefreshFunction": "lead_refresh",
     "SyncSummaryFunction": "sync_summary",
     "AdminApiFunction": "admin_api",
+    "CatchUpFunction": "catch_up",
     "MigrateFunction": "migrate",
 }
 WITH_SNAPSHOT = {"LeadIntakeFunction", "AdminApiFunction"}

@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cfnlint.api import lint
 
 from forecourt.leads.refresh import CLOSING_SECONDS, LEAD_SECONDS, RUN_SECONDS
+from forecourt.schedules.catch_up import GRACE, WINDOW
 from forecourt.schedules.cron import Cron
 from forecourt.schedules.timetable import CRON_KEY, DEFAULTS, LEAD_CRON_KEY, ZONE_KEY
 from forecourt.settings import LeadRefreshSettings
@@ -281,3 +283,13 @@ def test_the_schema_of_the_language_sees_a_mistake(machine: dict[str, Any]) -> N
     machine["States"]["PlanSync"]["Retries"] = machine["States"]["PlanSync"].pop("Retry")
 
     assert complaints(machine) != []
+
+
+def test_missed_runs_are_looked_for_often_enough_to_start_within_ninety_minutes(
+    template: SamTemplate,
+) -> None:
+    schedule = template.resources["CatchUpSchedule"]["Properties"]
+
+    assert schedule["ScheduleExpression"] == "rate(15 minutes)"
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["CatchUpFunction", "Arn"]}
+    assert GRACE + 2 * timedelta(minutes=15) < WINDOW

@@ -231,5 +231,11 @@ class AdminApiSettings(
     state_machine_arn: Arn = Field(description="the ARN of the sync state machine")
 
 
+class CatchUpSettings(_Database, _ScheduleGroup):
+    """Settings of ``catch_up``."""
+
+    state_machine_arn: Arn = Field(description="the ARN of the sync state machine")
+
+
 class MigrateSettings(_Database, _ScheduleGroup):
     """Settings of ``migrate``; its connection goes past any proxy."""

@@ -30,7 +30,8 @@ CONCURRENCY_MAX = 1000
 _JOB_NAMESPACE = UUID("5b0c3f0e-6c0b-5f0e-9a44-6f7265636f75")
 _OFF = frozenset({"false", "off", "no", "0"})
 
-Trigger = Literal["schedule", "manual"]
+Trigger = Literal["schedule", "catch_up", "manual"]
+"""A schedule in time, a schedule's run that was missed and is made up for, or a person."""
 
 
 class _Input(BaseModel):
@@ -65,6 +66,12 @@ class SyncInput(_Input):
         if value and not agreed:
             raise wrong_value(cure="is for manual stock runs of named dealerships only")
         return value
+
+
+def scheduled_job_id(schedule_name: str, scheduled_time: datetime) -> UUID:
+    """Return the id of the job a schedule starts at a time (design 5.3)."""
+    moment = scheduled_time.astimezone(UTC).isoformat(timespec="seconds")
+    return uuid5(_JOB_NAMESPACE, f"schedule\n{schedule_name}\n{moment}")
 
 
 class PlanRequest(_Input):
@@ -102,8 +109,7 @@ class PlanRequest(_Input):
         if self.input.job_id is not None:
             return self.input.job_id
         if self.input.schedule_name is not None and self.input.scheduled_time is not None:
-            moment = self.input.scheduled_time.astimezone(UTC).isoformat(timespec="seconds")
-            return uuid5(_JOB_NAMESPACE, f"schedule\n{self.input.schedule_name}\n{moment}")
+            return scheduled_job_id(self.input.schedule_name, self.input.scheduled_time)
         return self.execution_job_id
 
     @property

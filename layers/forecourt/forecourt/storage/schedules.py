@@ -1,6 +1,7 @@
 """What ``system_settings`` and ``dealership_settings`` say about schedules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from forecourt.schedules.timetable import (
     CRON_KEY,
@@ -30,6 +31,13 @@ FROM dealership_settings
 WHERE easycar_sync_cron IS NOT NULL
   AND (%(only)s::integer IS NULL OR dealership_id = %(only)s)
 ORDER BY dealership_id
+"""
+
+_LAST_SCHEDULED = """
+SELECT schedule_name, max(scheduled_time)
+FROM sync_job
+WHERE started_at >= %(since)s AND scheduled_time >= %(since)s AND trigger <> 'manual'
+GROUP BY schedule_name
 """
 
 
@@ -69,3 +77,15 @@ class PostgresTimetable:
             )
             for dealership, cron, zone, since in rows
         ]
+
+
+class PostgresRunHistory:
+    """Adapter of :class:`forecourt.schedules.catch_up.RunHistory`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def last_scheduled(self, since: datetime) -> Mapping[str, datetime]:
+        """Return by schedule the latest time of a run that was due since then and began."""
+        rows = self._database.connection().execute(_LAST_SCHEDULED, {"since": since})
+        return dict(rows.fetchall())
