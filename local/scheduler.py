@@ -182,12 +182,13 @@ def _moments(schedule: dict[str, Any], *, after: datetime) -> Any:  # noqa: ANN4
     if schedule.get("State", "ENABLED") != "ENABLED":
         return iter(())
     start, end = schedule.get("StartDate"), schedule.get("EndDate")
-    since = start or schedule["CreationDate"]
+    # A time that has just been set does not fire for a moment before it was.
+    begins = [after, schedule.get("LastModificationDate"), start]
     times = next_times(
         schedule["ScheduleExpression"],
         zone=schedule.get("ScheduleExpressionTimezone") or "UTC",
-        after=max(after, start) if start else after,
-        since=since,
+        after=max(moment for moment in begins if moment is not None),
+        since=start or schedule["CreationDate"],
     )
     return takewhile(lambda moment: end is None or moment <= end, times)
 

@@ -176,6 +176,7 @@ def _remarks(schedule: dict[str, Any]) -> list[str]:
     if swallowed:
         day, _, hour = swallowed["local"].partition("T")
         remarks.append(
-            f"{hour} on {day} does not exist in {schedule['timezone']}, as daylight saving begins."
+            f"{hour} on {day} does not exist in {schedule['timezone']}, as daylight saving begins;"
+            " that run starts up to half an hour later."
         )
     return remarks

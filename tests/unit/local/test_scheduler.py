@@ -80,6 +80,21 @@ def test_a_schedule_fires_once_when_its_time_has_come() -> None:
     assert cloud.started == [("states", "arn:aws:states:r:1:stateMachine:m", "{}")]
 
 
+def test_a_changed_schedule_does_not_fire_for_a_moment_before_the_change() -> None:
+    cloud, clock = Cloud(schedule(ScheduleExpression="cron(30 5 * * ? *)")), Clock()
+    scheduler = Scheduler(cloud, clock=clock)
+    clock.move(seconds=40)
+    cloud.schedules["nightly"] = schedule(LastModificationDate=clock())
+    scheduler.schedules_changed()
+
+    scheduler.fire_due()
+    assert cloud.started == []
+
+    clock.move(days=1)
+    scheduler.fire_due()
+    assert len(cloud.started) == 1
+
+
 def test_what_was_due_while_the_machine_slept_fires_in_order_when_it_wakes() -> None:
     hourly = schedule(
         ScheduleExpression="rate(1 hour)",
