@@ -17,6 +17,7 @@ from forecourt.leads.probe_rules import MOST_READS
 from forecourt.leads.probing import LONGEST_PASS_SECONDS
 from forecourt.leads.recording import _PAUSES
 from forecourt.leads.retry import HOLD_MINUTES, HOUR, RetryPolicy
+from forecourt.storage import sweeps
 from tests.support.sam_template import ROOT, SamTemplate
 
 DAY = 24 * HOUR
@@ -154,7 +155,8 @@ def probing(_: SamTemplate) -> str:
         "Looking for a create of unknown outcome",
         "time-out, cut, HTTP 408 and 5xx, Code 9, no LeadNumber, expired lease",
         f"first {span(outcome.PROBE_AFTER_SECONDS)} after it was sent, then every"
-        f" {span(PROBE_AGAIN_SECONDS)} and at each later number of the account;"
+        f" {span(PROBE_AGAIN_SECONDS)} and, twice a minute at most, at each later number of the"
+        " account;"
         f" {span(_VENDOR_AWAY_SECONDS)} after an error of EasyCars'",
         f"{MOST_READS} reads and {span(LONGEST_PASS_SECONDS)} a pass; for ever, alarmed after an"
         " hour",
@@ -169,7 +171,8 @@ def sweeping(template: SamTemplate) -> str:
         "a due delivery that no message is on its way for",
         f"every minute, within it every {span(sweep.TOP_UP_SECONDS)};"
         f" {wake_ups.MOST_WOKEN} woken at once, {wake_ups.MOST_WOKEN_PER_DEALERSHIP} of a"
-        " dealership",
+        f" dealership; {sweeps.MOST_PROBES} accounts searched at once, 1 while the breaker is not"
+        " closed",
         f"a lost message costs {span(wake_ups.ON_ITS_WAY_SECONDS)} and a minute",
     )
 

@@ -18,7 +18,7 @@ from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Database
 from forecourt.storage.refusals import count_failing_sites
 
-_MOST_PROBES = 10
+MOST_PROBES = 10
 """Accounts looked into at once: half of the workers stay free for deliveries."""
 
 _UNANSWERED_SECONDS = 20.0
@@ -208,7 +208,7 @@ class PostgresSweeps:
         Ten accounts at once; of an environment whose breaker is not closed one, and none for 20 s
         after one got no answer.
         """
-        return self._wake(_WAKE_PROBES, {"most": _MOST_PROBES, "unanswered": _UNANSWERED_SECONDS})
+        return self._wake(_WAKE_PROBES, {"most": MOST_PROBES, "unanswered": _UNANSWERED_SECONDS})
 
     def forget_woken(self, delivery_ids: Collection[int]) -> None:
         """Take back that a message is on its way."""
