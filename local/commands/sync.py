@@ -281,7 +281,7 @@ def _summary(job: dict[str, Any], missing: Sequence[int]) -> dict[str, Any]:
 
 def record_counts(dealership: dict[str, Any]) -> str:
     """Say what a run did to a dealership's records, e.g. "3 created, 412 unchanged"."""
-    counts = ("created", "updated", "unchanged", "failed")
+    counts = ("created", "updated", "removed", "unchanged", "failed")
     said = ", ".join(f"{dealership[count]} {count}" for count in counts if dealership.get(count))
     nothing_new = said and not any(
         dealership.get(count) for count in counts if count != "unchanged"

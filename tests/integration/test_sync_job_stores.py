@@ -325,6 +325,7 @@ def test_an_end_says_how_often_it_failed_before_in_a_row(
 def test_an_end_says_whether_the_same_was_told_today(
     bench: StockBench, summaries: PostgresSummaryStore
 ) -> None:
+    bench.execute("SET TIME ZONE 'Australia/Sydney'")
     fresh, failing, holding = (bench.add_dealership(name) for name in "abc")
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     held = Jsonb({"proposedRemovals": {"total": 2, "stockNumbers": ["1", "2"]}})
