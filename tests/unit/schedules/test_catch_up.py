@@ -123,6 +123,7 @@ def test_of_several_missed_runs_the_last_is_made_up_for_and_none_before_one_that
     hourly = system(HOURLY_LEADS, "0,30 * * * *")
     world = World(nightly=system(NIGHTLY_STOCK, "0 12 * * *"), hourly=hourly)
     world.began[HOURLY_LEADS] = at("2026-10-02T02:30")
+    assert world.look(at("2026-10-02T02:35")) == []
     assert world.look(at("2026-10-02T02:45")) == []
 
     world.began[HOURLY_LEADS] = at("2026-10-02T01:00")

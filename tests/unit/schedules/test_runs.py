@@ -40,6 +40,14 @@ def test_a_moment_is_one_run_and_swallowed_only_if_nothing_else_comes_then(
     assert shown(cron) == runs
 
 
+def test_a_swallowed_time_hides_none_that_comes_before_it() -> None:
+    quarter_past = datetime(2026, 10, 3, 16, 15, tzinfo=UTC)
+
+    found = runs_between(Cron("*/30 2,3 * * *"), SYDNEY, BEFORE, quarter_past)
+
+    assert [f"{one.moment:%H:%M} {one.local:%H:%M}" for one in found] == ["16:00 03:00"]
+
+
 def test_the_bounds_are_later_than_the_first_and_not_later_than_the_second() -> None:
     start, end = datetime(2026, 3, 2, 2, tzinfo=UTC), datetime(2026, 3, 3, 2, tzinfo=UTC)
 

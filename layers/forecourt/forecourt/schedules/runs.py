@@ -23,7 +23,8 @@ def runs_between(cron: Cron, zone: ZoneInfo, after: datetime, until: datetime) -
     for one in takewhile(
         lambda found: found.moment <= until + _OUT_OF_ORDER, cron.occurrences(zone, after=after)
     ):
-        if one.moment <= until and (one.moment not in runs or not one.swallowed):
+        if one.moment <= until:
+            # Of two local times of one moment the later one exists.
             runs[one.moment] = one
     return sorted(runs.values(), key=lambda found: found.moment)
 
