@@ -62,6 +62,15 @@ def test_what_cannot_be_kept_is_refused_with_the_cure(cron: str, cure: str) -> N
         Cron(cron)
 
 
+@pytest.mark.parametrize(
+    ("cron", "minutes"),
+    [("0 2 * * *", 1440), ("* * * * *", 1), ("*/15 * * * *", 15), ("0,50 2-4 * * *", 10),
+     ("0 0,23 * * *", 60), ("55 23 * * *", 1440)],
+)  # fmt: skip
+def test_the_shortest_wait_between_two_times(cron: str, minutes: int) -> None:
+    assert Cron(cron).shortest_wait == minutes
+
+
 @pytest.mark.parametrize("name", ["", "Sydney", "../etc/passwd", "/etc/localtime", "Mars/Base"])
 def test_a_zone_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(CronError, match="IANA name"):

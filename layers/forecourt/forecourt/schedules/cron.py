@@ -19,6 +19,7 @@ _FIELDS = 5
 _LONGEST_EXPRESSION = 256
 _ANY_TIME = datetime(2024, 1, 1)  # noqa: DTZ001 - only to read the fields; no time is taken from it
 _SUNDAY = 7
+_MINUTES_A_DAY = 24 * 60
 _EARLIER = timedelta(hours=3)
 """More than any zone's clock jumps, so that no local time near a change is overlooked."""
 
@@ -93,6 +94,14 @@ class Cron:
             _field(fields.months, of=12),
             "?" if every_weekday else _field(weekdays, of=_SUNDAY),
         )
+
+    @property
+    def shortest_wait(self) -> int:
+        """Return how many minutes lie at least between two times of a day."""
+        fields = self._from(_ANY_TIME)
+        times = sorted(60 * hour + minute for hour in fields.hours for minute in fields.minutes)
+        following = [*times[1:], times[0] + _MINUTES_A_DAY]
+        return min(later - earlier for earlier, later in zip(times, following, strict=True))
 
     def occurrences(self, zone: ZoneInfo, *, after: datetime) -> Iterator[Occurrence]:
         """Yield when it comes round in a zone, later than an aware moment, without end."""
