@@ -322,6 +322,26 @@ def test_an_end_says_how_often_it_failed_before_in_a_row(
     assert (end.failed_today, end.held_today, end.removals_held) == (False, False, 0)
 
 
+def test_a_run_that_met_another_one_says_nothing_about_the_dealership(
+    bench: StockBench, summaries: PostgresSummaryStore, database: Database
+) -> None:
+    dealership = bench.add_dealership()
+    store = PostgresStockStore(database)
+    running = store.open_run(uuid4(), dealership)
+    assert isinstance(running, SyncRun)
+    refused, later = uuid4(), uuid4()
+    with pytest.raises(PermanentError):
+        store.open_run(refused, dealership)
+    [end] = summaries.settle(refused, SyncType.STOCK, [dealership])
+    assert (end.status, end.was_refused) == (SyncStatus.FAILED, True)
+
+    bench.execute("DELETE FROM easycars_sync_logs WHERE id = %s", running.log_id)
+    bench.source.answers[dealership] = stock_feed(item("1"))
+    bench.sync.run(later, dealership, seconds_left=900)
+    [end] = summaries.settle(later, SyncType.STOCK, [dealership])
+    assert (end.was_refused, end.failures_before, end.failed_today) == (False, 0, False)
+
+
 def test_an_end_says_whether_the_same_was_told_today(
     bench: StockBench, summaries: PostgresSummaryStore
 ) -> None:

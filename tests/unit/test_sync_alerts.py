@@ -104,6 +104,13 @@ def test_held_removals_are_named_with_the_command_that_accepts_them_once_a_day()
     assert "Dealer 8" not in alert.text
 
 
+def test_who_was_being_synced_by_another_run_has_not_failed() -> None:
+    assert alerts(failed(1, was_refused=True), failed(2, before=2, was_refused=True)) == []
+    [alert] = alerts(failed(1, was_refused=True), failed(2))
+    assert alert.subject == "Forecourt: Stock sync failed for 1 of 2 dealerships (1 new)"
+    assert "Dealer 1" not in alert.text
+
+
 def test_leads_have_a_command_of_their_own() -> None:
     [alert] = alerts(failed(1), sync_type=SyncType.LEAD)
     assert alert.subject.startswith("Forecourt: Lead sync failed for 1 of 1 dealership")

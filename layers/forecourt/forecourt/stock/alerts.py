@@ -2,7 +2,8 @@
 
 An alert that repeats itself is soon read by nobody. So a dealership that fails is named when it
 begins to fail and then once a day (UTC), and is only counted in between; a run that brings nothing
-new sends nothing. The third failure in a row is told once more, apart.
+new sends nothing. The third failure in a row is told once more, apart. A run that was refused
+because another one was at work is no failure of the dealership.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ def alerts_of(
 ) -> list[Alert]:
     """Return the messages a run is worth, often none."""
     news = _news(summary, sync_type, ends)
-    third = [end for end in ends if not end.succeeded and end.failures_before == IN_A_ROW - 1]
+    third = [end for end in ends if _is_failure(end) and end.failures_before == IN_A_ROW - 1]
     alerts = [] if news is None else [news]
     if third:
         subject = (
@@ -75,7 +76,7 @@ def alerts_of(
 
 
 def _news(summary: JobSummary, sync_type: SyncType, ends: Sequence[DealershipEnd]) -> Alert | None:
-    failed = [end for end in ends if not end.succeeded]
+    failed = [end for end in ends if _is_failure(end)]
     new = [end for end in failed if not end.failures_before]
     old = [end for end in failed if end.failures_before]
     due = [end for end in old if not end.failed_today]
@@ -86,7 +87,7 @@ def _news(summary: JobSummary, sync_type: SyncType, ends: Sequence[DealershipEnd
     kind = sync_type.value
     if failed:
         subject = (
-            f"Forecourt: {kind} sync failed for {summary.failed} of"
+            f"Forecourt: {kind} sync failed for {len(failed)} of"
             f" {_dealerships(summary.planned)} ({len(new)} new)"
         )
     elif recovered:
@@ -110,6 +111,10 @@ def _news(summary: JobSummary, sync_type: SyncType, ends: Sequence[DealershipEnd
             f"Once mended, repeat them: forecourt sync {command} --failed-of {summary.job_id}"
         )
     return Alert(subject=subject, text=letter.to_text())
+
+
+def _is_failure(end: DealershipEnd) -> bool:
+    return not end.succeeded and not end.was_refused
 
 
 def _reason(end: DealershipEnd) -> str:

@@ -16,6 +16,8 @@ class DealershipEnd:
 
     Parameters
     ----------
+    was_refused
+        Whether another run was syncing the dealership, so that this one did not begin.
     removals_held
         How many vehicles the run only proposed to remove.
     failures_before
@@ -32,6 +34,7 @@ class DealershipEnd:
     status: SyncStatus
     reason: str | None
     counts: Counts
+    was_refused: bool = False
     removals_held: int = 0
     failures_before: int = 0
     reason_before: str | None = None

@@ -25,6 +25,9 @@ from forecourt.storage.postgres import TARGET, Connection, Database
 
 LEASE = timedelta(minutes=5)
 
+ALREADY_RUNNING = "ALREADY_RUNNING"
+"""Why a run was refused that met another one; ``error_details.code`` of its row."""
+
 _RACES = 5
 
 _OWN_ROW = """
@@ -71,11 +74,12 @@ WHERE id = %(id)s
 _RECORD_REFUSAL = """
 INSERT INTO easycars_sync_logs
     (dealership_id, sync_type, sync_direction, status, started_at, completed_at, job_id,
-     error_message)
+     error_message, error_details)
 VALUES
     (%(dealership_id)s, %(sync_type)s, 'Inbound', 'Failed', clock_timestamp(), clock_timestamp(),
-     %(job_id)s, %(reason)s)
-ON CONFLICT (job_id, dealership_id) DO UPDATE SET error_message = EXCLUDED.error_message
+     %(job_id)s, %(reason)s, jsonb_build_object('code', %(code)s::text))
+ON CONFLICT (job_id, dealership_id) DO UPDATE
+SET error_message = EXCLUDED.error_message, error_details = EXCLUDED.error_details
 """
 
 _RENEW = """
@@ -296,8 +300,8 @@ def _reopen(connection: Connection, own: Mapping[str, Any], job_id: UUID) -> Syn
 def _refuse(connection: Connection, names: Mapping[str, Any], since: datetime) -> PermanentError:
     """Leave a Failed row for this job, so that its summary counts the refusal."""
     detail = f"already running since {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    refusal = PermanentError("ALREADY_RUNNING", detail, target="Forecourt")
-    connection.execute(_RECORD_REFUSAL, {**names, "reason": str(refusal)})
+    refusal = PermanentError(ALREADY_RUNNING, detail, target="Forecourt")
+    connection.execute(_RECORD_REFUSAL, {**names, "reason": str(refusal), "code": ALREADY_RUNNING})
     return refusal
 
 

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from forecourt.stock.job_end import FAILURES_LOOKED_BACK, DealershipEnd
 from forecourt.stock.run import SyncStatus, SyncType
 from forecourt.storage.postgres import Connection
-from forecourt.storage.sync_logs import counts_of
+from forecourt.storage.sync_logs import ALREADY_RUNNING, counts_of
 
 _CLOSE_UNFINISHED = """
 UPDATE easycars_sync_logs
@@ -32,12 +32,14 @@ WHERE d.id = ANY(%(planned)s)
 ON CONFLICT DO NOTHING
 """
 
-# What was before is looked up by the index on dealership, type and start, newest first.
+# What was before is looked up by the index on dealership, type and start, newest first. A run that
+# was refused because of another one says nothing about the dealership.
 _ENDS = """
 SELECT l.dealership_id, d.name, l.status, l.error_message, l.records_processed,
        l.records_created, l.records_updated, l.records_unchanged, l.records_failed,
        l.records_removed,
        coalesce((l.error_details -> 'proposedRemovals' ->> 'total')::integer, 0) AS removals_held,
+       coalesce(l.error_details ->> 'code' = %(refused)s, false) AS was_refused,
        before.statuses, before.reason AS reason_before, today.failed_today, today.held_today
 FROM easycars_sync_logs l
 JOIN dealership d ON d.id = l.dealership_id
@@ -48,6 +50,7 @@ CROSS JOIN LATERAL (
           FROM easycars_sync_logs p
           WHERE p.dealership_id = l.dealership_id AND p.sync_type = l.sync_type
             AND p.sync_direction = 'Inbound' AND p.status <> 'InProgress'
+            AND p.error_details ->> 'code' IS DISTINCT FROM %(refused)s
             AND (p.started_at, p.id) < (l.started_at, l.id)
           ORDER BY p.started_at DESC, p.id DESC
           LIMIT %(looked_back)s) AS last
@@ -58,6 +61,7 @@ CROSS JOIN LATERAL (
     FROM easycars_sync_logs p
     WHERE p.dealership_id = l.dealership_id AND p.sync_type = l.sync_type
       AND p.sync_direction = 'Inbound' AND (p.started_at, p.id) < (l.started_at, l.id)
+      AND p.error_details ->> 'code' IS DISTINCT FROM %(refused)s
       AND p.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
 ) AS today
 WHERE l.job_id = %(job_id)s AND l.dealership_id = ANY(%(planned)s)
@@ -77,7 +81,8 @@ def settle(
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(_CLOSE_UNFINISHED, names)
         cursor.execute(_ADD_UNSTARTED, names)
-        rows = cursor.execute(_ENDS, names | {"looked_back": FAILURES_LOOKED_BACK})
+        looked_for = {"looked_back": FAILURES_LOOKED_BACK, "refused": ALREADY_RUNNING}
+        rows = cursor.execute(_ENDS, names | looked_for)
         return [_end(row) for row in rows]
 
 
@@ -89,6 +94,7 @@ def _end(row: Mapping[str, Any]) -> DealershipEnd:
         status=SyncStatus(row["status"]),
         reason=row["error_message"],
         counts=counts_of(row),
+        was_refused=row["was_refused"],
         removals_held=row["removals_held"],
         failures_before=len(in_a_row),
         reason_before=row["reason_before"] if in_a_row else None,
