@@ -130,6 +130,12 @@ def test_every_alarm_says_what_to_do_and_has_its_page_in_the_runbook(
         assert len(alarm["AlarmDescription"]) < 1024  # CloudWatch's limit
 
 
+def test_a_dealership_that_fails_hour_after_hour_rings_once(template: SamTemplate) -> None:
+    alarm = template.of_type("AWS::CloudWatch::Alarm")["SyncFailedAlarm"]
+
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 24 * 3600
+
+
 def test_alarms_may_publish_to_the_topic(template: SamTemplate) -> None:
     policy = template.resources["AlertTopicPolicy"]["Properties"]
     [statement] = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
