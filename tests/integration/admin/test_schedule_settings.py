@@ -251,3 +251,16 @@ def test_of_its_own_is_the_managers_to_change(admin: AdminClient, dealership: in
 
     assert refused.status == 403
     assert own_times(dealership) is None
+
+
+@pytest.mark.parametrize("cron", ["* * * * *", "*/10 2 * * *", "50,0 1-3 * * *"])
+def test_an_owner_leaves_a_quarter_of_an_hour_between_runs(
+    admin: AdminClient, dealership: int, cron: str
+) -> None:
+    refused = admin("PUT", SETTINGS, {"syncCron": cron}, claims=owner(dealership))
+    assert (refused.status, refused.bad_fields) == (422, {"syncCron"})
+    assert own_times(dealership) is None
+
+    allowed = admin("PUT", SETTINGS, {"syncCron": "*/15 * * * *"}, claims=owner(dealership))
+    assert allowed.status == 200
+    assert admin("PUT", SETTINGS, {"syncCron": cron}, dealershipId=dealership).status == 200

@@ -35,6 +35,10 @@ def _known_zone(name: str) -> str:
     return name
 
 
+LEAST_MINUTES = 15
+"""Between two stock runs of a dealership whose owner sets the times; administrators may do as they
+like."""
+
 CronText = Annotated[str, Field(max_length=100), AfterValidator(_readable_cron)]
 ZoneName = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 
@@ -129,6 +133,8 @@ class SettingRoutes:
         concerns_schedule = not body.model_fields_set.isdisjoint({"sync_cron", "sync_timezone"})
         if concerns_schedule:
             values |= self._own_times(dealership_id, body)
+            if request.caller.role is not Role.ADMIN:
+                _require_calm(values["sync_cron"])
         self._settings.change_dealership(dealership_id, values, actor=request.actor)
         if concerns_schedule:
             self._schedules.apply_own(dealership_id)
@@ -153,6 +159,13 @@ class SettingRoutes:
     def _require_dealership(self, dealership_id: int) -> None:
         if not self._dealerships.exists(dealership_id):
             raise not_found(what="dealership")
+
+
+def _require_calm(cron: str | None) -> None:
+    """Refuse a dealer's cron that would ask the vendor for everything every few minutes."""
+    if cron is not None and Cron(cron).shortest_wait < LEAST_MINUTES:
+        cure = f"must leave at least {LEAST_MINUTES} minutes between two runs"
+        raise invalid_fields([FieldError("syncCron", cure)])
 
 
 def _require_keepable(zone: str, **crons: str) -> None:
