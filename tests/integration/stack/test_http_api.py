@@ -95,8 +95,8 @@ def test_the_claims_used_by_the_refusals_below_are_otherwise_good(sample: Runnin
     [
         {"iss": "https://elsewhere"},
         {"aud": "another-client"},
-        {"exp": int(time.time()) - 600},
-        {"nbf": int(time.time()) + 600},
+        {"exp": int(time.time()) - 86_400},
+        {"nbf": int(time.time()) + 86_400},  # the cases are made long before they run
         {"key": RSAKey.generate_key(2048)},
     ],
 )
