@@ -34,7 +34,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield running
 
 
-def conform(stack: RunningStack, header: str, *selection: str, examples: int) -> None:
+def faults(stack: RunningStack, header: str, *selection: str, examples: int) -> str:
+    """What schemathesis finds wrong with a part of the API; nothing where it conforms."""
     finished = subprocess.run(
         [
             Path(sys.executable).parent / "schemathesis",
@@ -49,24 +50,21 @@ def conform(stack: RunningStack, header: str, *selection: str, examples: int) ->
         check=False,
         cwd=stack.data,
     )
-    assert finished.returncode == 0, finished.stdout[-6000:] + finished.stderr
+    return finished.stdout[-6000:] + finished.stderr if finished.returncode else ""
 
 
 def test_leads_are_taken_and_refused_as_the_document_says(stack: RunningStack) -> None:
     made = stack.json("site-key", "new", 1)
 
-    conform(stack, f"X-Site-Key: {made['siteKey']}", "--include-path", "/api/leads", examples=30)
+    key = f"X-Site-Key: {made['siteKey']}"
+    assert faults(stack, key, "--include-path", "/api/leads", examples=30) == ""
 
 
 def test_the_admin_api_answers_as_the_document_says(stack: RunningStack) -> None:
-    token = stack.json("token", "--admin")["token"]
+    bearer = f"Authorization: Bearer {stack.json('token', '--admin')['token']}"
+    admin = ("--include-path-regex", "^/api/(admin|openapi)")
 
-    conform(
-        stack,
-        f"Authorization: Bearer {token}",
-        *("--include-path-regex", "^/api/(admin|openapi)"),
-        examples=3,
-    )
+    assert faults(stack, bearer, *admin, examples=3) == ""
 
 
 def test_any_page_may_read_the_document(stack: RunningStack) -> None:
