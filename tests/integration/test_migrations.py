@@ -11,7 +11,7 @@ from forecourt.storage.schema import SchemaAction, SchemaChange
 from tests.support.postgres import MIGRATIONS, PostgresForTests, schema_at
 from tests.support.schema_shape import columns_of, rows_of, shape_of, tables_of
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 SCHEMAS = Path(__file__).parents[1] / "support" / "base_schemas"
 GENERATIONS = {
     "plain_sql": ["plain_sql.sql"],
@@ -81,7 +81,7 @@ class TestOnAnEmptyDatabase:
     def test_up_makes_every_table_of_the_design(self, empty: str) -> None:
         change = up(empty)
 
-        assert change == SchemaChange(before=None, after="0009", applied=REVISIONS)
+        assert change == SchemaChange(before=None, after="0010", applied=REVISIONS)
         assert tables_of(empty) == TABLES_OF_THE_DESIGN | {"schema_before", "migration_finding"}
         assert findings(empty) == []
 
@@ -90,14 +90,14 @@ class TestOnAnEmptyDatabase:
 
         change = down(empty)
 
-        assert change == SchemaChange(before="0009", after=None, applied=REVISIONS[::-1])
+        assert change == SchemaChange(before="0010", after=None, applied=REVISIONS[::-1])
         assert shape_of(empty) == set()
 
     def test_up_again_changes_nothing(self, empty: str) -> None:
         up(empty)
         first = shape_of(empty)
 
-        assert up(empty) == SchemaChange(before="0009", after="0009", applied=())
+        assert up(empty) == SchemaChange(before="0010", after="0010", applied=())
         assert shape_of(empty) == first
 
     def test_every_step_down_and_up_again_comes_to_the_same(self, empty: str) -> None:

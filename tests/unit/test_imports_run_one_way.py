@@ -11,12 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers/forecourt/forecourt"
 LOGIC = ("leads", "stock", "admin", "schedules", "security")
-ADAPTERS = ("aws", "easycars", "storage")
+ADAPTERS = ("aws", "dynamics", "easycars", "storage")
 OUTSIDE = {
     "alembic",
     "boto3",
     "botocore",
     "httpx",
+    "msal",
     "psycopg",
     "sqlalchemy",
     "aws_lambda_powertools.event_handler",

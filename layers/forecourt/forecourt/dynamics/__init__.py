@@ -1,0 +1,1 @@
+"""Adapter to Dynamics 365 (the Dataverse Web API)."""

@@ -1,0 +1,1 @@
+"""Deliver leads to Dynamics 365."""
