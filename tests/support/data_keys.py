@@ -20,14 +20,14 @@ class MemoryDataKeys:
     calls: Counter[str] = field(default_factory=Counter)
     _master: AESGCM = field(default_factory=lambda: AESGCM(AESGCM.generate_key(256)), repr=False)
 
-    def generate(self, dealership_id: int, environment: Environment) -> DataKey:
+    def generate(self, dealership_id: int, environment: str) -> DataKey:
         self._count("generate")
         plaintext = secrets.token_bytes(32)
         nonce = secrets.token_bytes(12)
         sealed = self._master.encrypt(nonce, plaintext, f"{dealership_id}{environment}".encode())
         return DataKey(plaintext=plaintext, encrypted=nonce + sealed)
 
-    def decrypt(self, encrypted: bytes, dealership_id: int, environment: Environment) -> bytes:
+    def decrypt(self, encrypted: bytes, dealership_id: int, environment: str) -> bytes:
         self._count("decrypt")
         context = f"{dealership_id}{environment}".encode()
         try:
@@ -46,8 +46,8 @@ class MemoryDataKeys:
 class BlindDataKeys(MemoryDataKeys):
     """A key service that ignores its context, so that only the envelope's own binding is left."""
 
-    def generate(self, dealership_id: int, environment: Environment) -> DataKey:
+    def generate(self, dealership_id: int, environment: str) -> DataKey:
         return super().generate(0, Environment.TEST)
 
-    def decrypt(self, encrypted: bytes, dealership_id: int, environment: Environment) -> bytes:
+    def decrypt(self, encrypted: bytes, dealership_id: int, environment: str) -> bytes:
         return super().decrypt(encrypted, 0, Environment.TEST)

@@ -10,11 +10,14 @@ from pydantic import SecretStr
 
 from forecourt.errors import PermanentError, RetryableError
 from forecourt.security.credentials import Environment
-from forecourt.security.data_keys import RememberedDataKeys
+from forecourt.security.data_keys import DataKey, RememberedDataKeys
 from forecourt.security.envelope import (
     CredentialSecrets,
+    SealedFields,
     SealedSecrets,
+    open_fields,
     open_secrets,
+    seal_fields,
     seal_secrets,
 )
 from tests.support.data_keys import BlindDataKeys, MemoryDataKeys
@@ -199,3 +202,64 @@ def test_only_so_many_data_keys_are_remembered() -> None:
     assert service.calls["decrypt"] == 0
     keys.decrypt(made[0].encrypted, 1, Environment.TEST)
     assert service.calls["decrypt"] == 1
+
+
+class OneDataKey:
+    """A key service whose only key is known."""
+
+    def generate(self, _dealership_id: int, _environment: str) -> DataKey:
+        return DataKey(plaintext=bytes(range(32)), encrypted=b"stored key")
+
+    def decrypt(self, _encrypted: bytes, _dealership_id: int, _environment: str) -> bytes:
+        return bytes(range(32))
+
+
+def test_a_row_that_an_earlier_release_stored_opens() -> None:
+    stored = SealedSecrets(
+        client_id_encrypted="/oILz4SECGVVcNiMtSf6BcX5GTJp",
+        client_secret_encrypted="5uzGne/UIUr5JpYa/rMmfT7rGdNrkA==",
+        account_number_encrypted="j2i9T2aEFgm9lVshOJaTOE14bdypbgEz",
+        account_secret_encrypted="clICyUnveAZtsSyXVwQaXiA=",
+        encryption_iv="6AGKokMFjzISzk3M",
+        data_key_encrypted="c3RvcmVkIGtleQ==",
+        key_version=1,
+    )
+
+    opened = open_secrets(stored, 7, Environment.TEST, OneDataKey())
+
+    texts = [secret.get_secret_value() for secret in asdict(opened).values()]
+    assert texts == ["an id", "geheim", "EC900001", "x"]
+
+
+DYNAMICS = {"client_secret": SecretStr("q8~geheim"), "certificate": SecretStr("-----BEGIN")}
+
+
+def test_any_fields_can_be_sealed_for_another_system() -> None:
+    keys = MemoryDataKeys()
+    sealed = seal_fields(DYNAMICS, 7, "Dynamics", keys)
+
+    assert open_fields(sealed, 7, "Dynamics", keys) == DYNAMICS
+    assert "geheim" not in repr(sealed)
+
+
+@pytest.mark.parametrize(("dealership", "system"), [(8, "Dynamics"), (7, "Test")])
+def test_fields_open_for_their_dealership_and_system_only(dealership: int, system: str) -> None:
+    keys = BlindDataKeys()
+    sealed = seal_fields(DYNAMICS, dealership, system, keys)
+
+    with pytest.raises(PermanentError):
+        open_fields(sealed, 7, "Dynamics", keys)
+
+
+def test_a_field_does_not_open_under_the_name_of_another() -> None:
+    keys = MemoryDataKeys()
+    sealed = seal_fields({"client_secret": SecretStr("x")}, 7, "Dynamics", keys)
+    renamed = SealedFields(
+        texts={"certificate": sealed.texts["client_secret"]},
+        encryption_iv=sealed.encryption_iv,
+        data_key_encrypted=sealed.data_key_encrypted,
+        key_version=sealed.key_version,
+    )
+
+    with pytest.raises(PermanentError):
+        open_fields(renamed, 7, "Dynamics", keys)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from forecourt.aws.clients import AwsError, create_client, error_code
 from forecourt.errors import ForecourtError, PermanentError, RetryableError
-from forecourt.security.credentials import Environment
 from forecourt.security.data_keys import DataKey
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class KmsDataKeys:
         client: KMSClient = create_client("kms")
         return client
 
-    def generate(self, dealership_id: int, environment: Environment) -> DataKey:
+    def generate(self, dealership_id: int, environment: str) -> DataKey:
         """Make a new data key (KMS GenerateDataKey, AES_256)."""
         try:
             answer = self._client.generate_data_key(
@@ -44,7 +43,7 @@ class KmsDataKeys:
             raise _translate(error) from None
         return DataKey(plaintext=answer["Plaintext"], encrypted=answer["CiphertextBlob"])
 
-    def decrypt(self, encrypted: bytes, dealership_id: int, environment: Environment) -> bytes:
+    def decrypt(self, encrypted: bytes, dealership_id: int, environment: str) -> bytes:
         """Open a stored data key (KMS Decrypt, with this key alone)."""
         try:
             answer = self._client.decrypt(
@@ -57,8 +56,8 @@ class KmsDataKeys:
         return answer["Plaintext"]
 
 
-def _context(dealership_id: int, environment: Environment) -> dict[str, str]:
-    return {"dealershipId": str(dealership_id), "environment": str(environment)}
+def _context(dealership_id: int, environment: str) -> dict[str, str]:
+    return {"dealershipId": str(dealership_id), "environment": environment}
 
 
 def _translate(error: Exception) -> ForecourtError:

@@ -5,8 +5,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from forecourt.security.credentials import Environment
-
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
@@ -17,9 +15,12 @@ class DataKey:
 
 
 class DataKeys(Protocol):
-    """Makes and opens data keys that are bound to one dealership and environment."""
+    """Makes and opens data keys that are bound to one dealership and environment.
 
-    def generate(self, dealership_id: int, environment: Environment) -> DataKey:
+    The environment names the system the secrets are for: ``Test``, ``Production``, ``Dynamics``.
+    """
+
+    def generate(self, dealership_id: int, environment: str) -> DataKey:
         """Make a new data key.
 
         Raises
@@ -29,7 +30,7 @@ class DataKeys(Protocol):
         """
         ...
 
-    def decrypt(self, encrypted: bytes, dealership_id: int, environment: Environment) -> bytes:
+    def decrypt(self, encrypted: bytes, dealership_id: int, environment: str) -> bytes:
         """Open a stored data key.
 
         Raises
@@ -53,16 +54,16 @@ class RememberedDataKeys:
     def __init__(self, keys: DataKeys, *, capacity: int = 512) -> None:
         self._keys = keys
         self._capacity = capacity
-        self._opened: OrderedDict[tuple[bytes, int, Environment], bytes] = OrderedDict()
+        self._opened: OrderedDict[tuple[bytes, int, str], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def generate(self, dealership_id: int, environment: Environment) -> DataKey:
+    def generate(self, dealership_id: int, environment: str) -> DataKey:
         """Make a new data key; it is remembered as well."""
         key = self._keys.generate(dealership_id, environment)
         self._remember((key.encrypted, dealership_id, environment), key.plaintext)
         return key
 
-    def decrypt(self, encrypted: bytes, dealership_id: int, environment: Environment) -> bytes:
+    def decrypt(self, encrypted: bytes, dealership_id: int, environment: str) -> bytes:
         """Open a stored data key, from memory where this dealership's was opened before."""
         address = (encrypted, dealership_id, environment)
         with self._lock:
@@ -74,7 +75,7 @@ class RememberedDataKeys:
         self._remember(address, plaintext)
         return plaintext
 
-    def _remember(self, address: tuple[bytes, int, Environment], plaintext: bytes) -> None:
+    def _remember(self, address: tuple[bytes, int, str], plaintext: bytes) -> None:
         with self._lock:
             self._opened[address] = plaintext
             self._opened.move_to_end(address)

@@ -1,7 +1,7 @@
-"""The envelope a dealership's four EasyCars secrets are stored in.
+"""The envelope the secrets of a dealership's connections are stored in.
 
 Each write makes a new data key (:mod:`forecourt.security.data_keys`) and a new 96-bit base nonce.
-Field *i* is encrypted with AES-256-GCM under nonce ``base XOR i``, so four fields never share one
+Field *i* is encrypted with AES-256-GCM under nonce ``base XOR i``, so no two fields share one
 (NIST SP 800-38D, section 8). The associated data names dealership, environment, field and key
 version: a value copied to another row, environment or column does not decrypt.
 """
@@ -9,6 +9,7 @@ version: a value copied to another row, environment or column does not decrypt.
 import base64
 import binascii
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,6 +51,16 @@ class SealedSecrets:
     key_version: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedFields:
+    """Any fields sealed by one write; ``texts`` holds each field's base64."""
+
+    texts: Mapping[str, str] = field(repr=False)
+    encryption_iv: str
+    data_key_encrypted: str = field(repr=False)
+    key_version: int
+
+
 def seal_secrets(
     values: CredentialSecrets, dealership_id: int, environment: Environment, keys: DataKeys
 ) -> SealedSecrets:
@@ -60,24 +71,13 @@ def seal_secrets(
     RetryableError
         The key service is away or refuses us.
     """
-    key = keys.generate(dealership_id, environment)
-    cipher = AESGCM(key.plaintext)
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    sealed = {
-        f"{name}_encrypted": _encode(
-            cipher.encrypt(
-                _field_nonce(nonce, index),
-                getattr(values, name).get_secret_value().encode(),
-                _associated_data(dealership_id, environment, name, KEY_VERSION),
-            )
-        )
-        for index, name in enumerate(_FIELDS)
-    }
+    plain = {name: getattr(values, name) for name in _FIELDS}
+    sealed = seal_fields(plain, dealership_id, environment, keys)
     return SealedSecrets(
-        **sealed,
-        encryption_iv=_encode(nonce),
-        data_key_encrypted=_encode(key.encrypted),
-        key_version=KEY_VERSION,
+        **{f"{name}_encrypted": text for name, text in sealed.texts.items()},
+        encryption_iv=sealed.encryption_iv,
+        data_key_encrypted=sealed.data_key_encrypted,
+        key_version=sealed.key_version,
     )
 
 
@@ -94,31 +94,86 @@ def open_secrets(
     RetryableError
         The key service is away or refuses us.
     """
+    fields = SealedFields(
+        texts={name: getattr(sealed, f"{name}_encrypted") for name in _FIELDS},
+        encryption_iv=sealed.encryption_iv,
+        data_key_encrypted=sealed.data_key_encrypted,
+        key_version=sealed.key_version,
+    )
+    return CredentialSecrets(**open_fields(fields, dealership_id, environment, keys))
+
+
+def seal_fields(
+    values: Mapping[str, SecretStr], dealership_id: int, environment: str, keys: DataKeys
+) -> SealedFields:
+    """Encrypt named values under a new data key and a new nonce.
+
+    Parameters
+    ----------
+    environment
+        Which system the values are for, e.g. ``Test`` or ``Dynamics``.
+
+    Raises
+    ------
+    RetryableError
+        The key service is away or refuses us.
+    """
+    key = keys.generate(dealership_id, environment)
+    cipher = AESGCM(key.plaintext)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return SealedFields(
+        texts={
+            name: _encode(
+                cipher.encrypt(
+                    _field_nonce(nonce, index),
+                    value.get_secret_value().encode(),
+                    _associated_data(dealership_id, environment, name, KEY_VERSION),
+                )
+            )
+            for index, (name, value) in enumerate(values.items())
+        },
+        encryption_iv=_encode(nonce),
+        data_key_encrypted=_encode(key.encrypted),
+        key_version=KEY_VERSION,
+    )
+
+
+def open_fields(
+    sealed: SealedFields, dealership_id: int, environment: str, keys: DataKeys
+) -> dict[str, SecretStr]:
+    """Decrypt what :func:`seal_fields` sealed; ``texts`` has the order it had there.
+
+    Raises
+    ------
+    PermanentError
+        ``CREDENTIALS_UNREADABLE``: the row was changed, or copied from another dealership,
+        environment or field.
+    RetryableError
+        The key service is away or refuses us.
+    """
     nonce = _decode(sealed.encryption_iv)
     if len(nonce) != _NONCE_BYTES:
         raise _unreadable()
     cipher = AESGCM(keys.decrypt(_decode(sealed.data_key_encrypted), dealership_id, environment))
     opened = {}
-    for index, name in enumerate(_FIELDS):
+    for index, (name, text) in enumerate(sealed.texts.items()):
         try:
             value = cipher.decrypt(
                 _field_nonce(nonce, index),
-                _decode(getattr(sealed, f"{name}_encrypted")),
+                _decode(text),
                 _associated_data(dealership_id, environment, name, sealed.key_version),
             )
         except InvalidTag:
             raise _unreadable() from None
         opened[name] = SecretStr(value.decode())
-    return CredentialSecrets(**opened)
+    return opened
 
 
 def _field_nonce(base: bytes, index: int) -> bytes:
     return base[:-1] + bytes([base[-1] ^ index])
 
 
-def _associated_data(
-    dealership_id: int, environment: Environment, name: str, key_version: int
-) -> bytes:
+def _associated_data(dealership_id: int, environment: str, name: str, key_version: int) -> bytes:
     return f"forecourt|{dealership_id}|{environment}|{name}|{key_version}".encode()
 
 
