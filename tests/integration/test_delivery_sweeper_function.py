@@ -14,7 +14,9 @@ from forecourt.storage.postgres import Database
 from tests.support.aws_account import REGION, AwsAccount, aws_account
 from tests.support.handlers import ROOT, new_sandbox, read_event
 
-NOTHING = {"freed": 0, "woken": 0, "probes": 0, "announced": 0, "interrupted": False}
+NOTHING = {
+    "freed": 0, "returned": 0, "woken": 0, "probes": 0, "announced": 0, "interrupted": False,
+}  # fmt: skip
 
 
 class Context:

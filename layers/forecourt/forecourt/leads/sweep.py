@@ -45,6 +45,13 @@ class SweepLedger(AnnouncementLog, Protocol):
         """
         ...
 
+    def return_forgotten(self) -> int:
+        """Make due what stayed parked for want of credentials that are there; says how many.
+
+        Saving credentials releases it in a transaction of its own, which a crash may prevent.
+        """
+        ...
+
     def wake_due(self) -> Sequence[WakeUp]:
         """Choose due deliveries that no message is on its way for, and note that one is.
 
@@ -91,6 +98,8 @@ class Swept:
     ----------
     freed
         Leases that had run out.
+    returned
+        Deliveries parked for want of credentials that had been saved all the same.
     woken, probes
         Due deliveries, and accounts to be probed, that a message was sent for.
     announced
@@ -100,6 +109,7 @@ class Swept:
     """
 
     freed: int = 0
+    returned: int = 0
     woken: int = 0
     probes: int = 0
     announced: int = 0
@@ -109,6 +119,7 @@ class Swept:
         """Add up two sweeps."""
         return Swept(
             freed=self.freed + other.freed,
+            returned=self.returned + other.returned,
             woken=self.woken + other.woken,
             probes=self.probes + other.probes,
             announced=self.announced + other.announced,
@@ -160,6 +171,7 @@ class DeliverySweeper:
         total = Swept()
         try:
             self._metrics.swept(self._ledger.gauges())
+            total += Swept(returned=self._ledger.return_forgotten())
             while True:
                 total += self.sweep_once()
                 left = ends_at - self._clock()

@@ -109,6 +109,36 @@ WHERE l.id = d.lead_id AND d.dealership_id = %(dealership_id)s AND d.target = 'E
   AND d.remote_scope = %(account_scope)s
 """
 
+# A release is a transaction of its own after the one that saves credentials, and may never come.
+# Whether a lead in another account is in the present one is judged when it is its turn: only its
+# worker can read the credentials, and what is still elsewhere is parked once more.
+_RETURN_FORGOTTEN = """
+WITH forgotten AS MATERIALIZED (
+    SELECT d.id FROM lead_delivery d
+    JOIN dealership_easycars_credentials c
+        ON c.dealership_id = d.dealership_id AND c.is_active
+    WHERE d.state = 'failed' AND d.target = 'EasyCars'
+      AND c.updated_at < now() - make_interval(secs => %(grace)s)
+      AND (d.last_error_code = 'NO_CONNECTION'
+           OR (d.last_error_code IN ('SCOPE_CHANGED', 'CREDENTIALS_UNREADABLE')
+               AND d.updated_at < c.updated_at))
+    ORDER BY d.id
+    LIMIT %(most)s
+    FOR UPDATE OF d SKIP LOCKED
+)
+UPDATE lead_delivery d
+SET state = CASE WHEN d.last_error_code = 'SCOPE_CHANGED' AND l.easycars_lead_number IS NULL
+                 THEN 'unconfirmed' ELSE 'pending' END,
+    attempts = CASE WHEN d.last_error_code = 'SCOPE_CHANGED' AND l.easycars_lead_number IS NULL
+                    THEN d.attempts ELSE 0 END,
+    next_attempt_at = now(), woken_until = NULL, updated_at = now()
+FROM forgotten f, lead l
+WHERE d.id = f.id AND l.id = d.lead_id
+"""
+
+_FORGOTTEN_AFTER_SECONDS = 60
+_MOST_RETURNED = 500
+
 
 def count_refusals(database: Database, dealership_id: int) -> int:
     """Count how often in a row the present credentials were refused, bursts as one."""
@@ -187,6 +217,15 @@ def release_after_save(
             },
         )
         return _release(database, dealership_id, parked_too=True)
+
+
+def return_forgotten(database: Database) -> int:
+    """Make due what stayed parked though credentials were saved a minute ago; says how many.
+
+    At most 500 at a time, which the sweeper wakes.
+    """
+    values = {"grace": _FORGOTTEN_AFTER_SECONDS, "most": _MOST_RETURNED}
+    return database.connection().execute(_RETURN_FORGOTTEN, values).rowcount
 
 
 def _release(

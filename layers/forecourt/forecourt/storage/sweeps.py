@@ -15,6 +15,7 @@ from forecourt.leads.wake_ups import (
 from forecourt.storage.announcements import note_announced, unannounced_leads
 from forecourt.storage.deliveries import expire_leases
 from forecourt.storage.durability import RELAXED
+from forecourt.storage.holds import return_forgotten
 from forecourt.storage.postgres import Database
 from forecourt.storage.refusals import count_failing_sites
 
@@ -194,6 +195,10 @@ class PostgresSweeps:
     def free_expired(self, floors: Sequence[float]) -> int:
         """Free deliveries whose lease has run out, 500 at a time."""
         return len(expire_leases(self._database, None, floors))
+
+    def return_forgotten(self) -> int:
+        """Make due what a crash left parked after credentials were saved, 500 at a time."""
+        return return_forgotten(self._database)
 
     def wake_due(self) -> Sequence[WakeUp]:
         """Choose due deliveries by turns, and note that a message is on its way."""
