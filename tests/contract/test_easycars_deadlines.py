@@ -12,8 +12,8 @@ import pytest
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_mapping import create_lead_fields
 from forecourt.easycars.lead_messages import CreateLeadRequest
-from forecourt.easycars.transport import DeadlineTransport
 from forecourt.errors import ForecourtError, OutcomeUnknownError, RetryableError
+from forecourt.network.transport import DeadlineTransport
 from forecourt.security.credentials import Environment
 from tests.support.easycars import CREDENTIALS, LEAD, jwt
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from forecourt.aws.clients import create_client
-from forecourt.easycars import exchange, session
+from forecourt.easycars import session
 from forecourt.easycars.verdict import REQUEST_TOKEN_SECONDS
 from forecourt.leads import breaker, calls, ledger, outcome, sweep, wake_ups
 from forecourt.leads.batch import outage_wait
@@ -17,6 +17,7 @@ from forecourt.leads.probe_rules import MOST_READS
 from forecourt.leads.probing import LONGEST_PASS_SECONDS
 from forecourt.leads.recording import _PAUSES
 from forecourt.leads.retry import HOLD_MINUTES, HOUR, RetryPolicy
+from forecourt.network import exchange
 from forecourt.storage import sweeps
 from tests.support.sam_template import ROOT, SamTemplate
 

@@ -57,7 +57,7 @@ def test_logic_knows_no_network_database_or_event(path: Path) -> None:
 
 @pytest.mark.parametrize("path", files(*LOGIC), ids=name_of)
 def test_logic_imports_no_adapter(path: Path) -> None:
-    adapters = [f"forecourt.{name}" for name in ADAPTERS]
+    adapters = [f"forecourt.{name}" for name in (*ADAPTERS, "network")]
 
     assert [n for n in imports(path) if any(is_within(n, adapter) for adapter in adapters)] == []
 

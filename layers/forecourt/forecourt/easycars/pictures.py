@@ -15,9 +15,9 @@ from urllib.parse import urljoin, urlsplit
 import httpcore
 import httpx
 
-from forecourt.easycars.deadline import answer_by
-from forecourt.easycars.transport import DeadlineBackend, DeadlineTransport
 from forecourt.errors import RetryableError, SkippableError
+from forecourt.network.deadline import answer_by
+from forecourt.network.transport import DeadlineBackend, DeadlineTransport
 
 LARGEST_PICTURE = 10 * 1024 * 1024
 PICTURE_SECONDS = 30.0

@@ -6,6 +6,8 @@ number the vendor answered.
 
 from enum import StrEnum
 
+from forecourt.network.silence import Silence
+
 
 class Reason(StrEnum):
     """Why a call to EasyCars did not do what it was asked."""
@@ -18,17 +20,12 @@ class Reason(StrEnum):
     """The vendor would refuse a field; nothing was sent."""
     INVALID_EMAIL = "INVALID_EMAIL"
     """The lead's e-mail is no e-mail or too long, and an e-mail is never cut."""
-    NO_TIME_LEFT = "NO_TIME_LEFT"
-    """The call's deadline had passed before anything was sent."""
-    CONNECT_FAILED = "CONNECT_FAILED"
-    """No connection, or none in time; nothing was sent."""
-    TIMEOUT = "TIMEOUT"
-    """The answer was not whole in time."""
-    CONNECTION_CUT = "CONNECTION_CUT"
-    """The connection broke after sending had begun."""
-    ANSWER_TOO_LARGE = "ANSWER_TOO_LARGE"
-    """The answer is larger than any honest one."""
-    UNREADABLE_ANSWER = "UNREADABLE_ANSWER"
+    NO_TIME_LEFT = Silence.NO_TIME_LEFT.value
+    CONNECT_FAILED = Silence.CONNECT_FAILED.value
+    TIMEOUT = Silence.TIMEOUT.value
+    CONNECTION_CUT = Silence.CONNECTION_CUT.value
+    ANSWER_TOO_LARGE = Silence.ANSWER_TOO_LARGE.value
+    UNREADABLE_ANSWER = Silence.UNREADABLE_ANSWER.value
     """Not JSON, not an object, or without a Code."""
     VENDOR_REFUSED = "VENDOR_REFUSED"
     """Code 7: bad data or an unknown lead."""

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import SecretStr
 
-from forecourt.easycars.exchange import Call, Exchanger
 from forecourt.easycars.personal_texts import personal_texts
 from forecourt.easycars.reasons import Reason
 from forecourt.easycars.text_limits import utf16_length
@@ -23,6 +22,7 @@ from forecourt.easycars.verdict import (
     request_token_operation,
 )
 from forecourt.errors import AuthenticationError, RetryableError
+from forecourt.network.exchange import Call, Exchanger
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.security.redaction import redact
 

@@ -13,7 +13,6 @@ from typing import Any, Never
 
 from forecourt.easycars.codes import ResponseCode
 from forecourt.easycars.envelope import Envelope, read_envelope, read_stock_envelope
-from forecourt.easycars.exchange import Answer, NoAnswer
 from forecourt.easycars.field_types import read_text
 from forecourt.easycars.reasons import Reason, code_reason, http_reason
 from forecourt.easycars.tokens import Service
@@ -24,6 +23,8 @@ from forecourt.errors import (
     PermanentError,
     RetryableError,
 )
+from forecourt.network.exchange import Answer, NoAnswer
+from forecourt.network.silence import Silence
 
 _TARGET = "EasyCars"
 _CODES_OF_REFUSALS = frozenset({None, ResponseCode.AUTHENTICATION_FAIL, ResponseCode.FAILED})
@@ -190,7 +191,7 @@ class Judge:
     def _without_answer(self, outcome: NoAnswer) -> ForecourtError:
         if not outcome.was_sent:
             return self._error(RetryableError, outcome.reason, outcome.detail)
-        if outcome.reason is Reason.ANSWER_TOO_LARGE and not self._operation.changes:
+        if outcome.reason is Silence.ANSWER_TOO_LARGE and not self._operation.changes:
             return self._error(PermanentError, outcome.reason, outcome.detail)
         return self._unsure(outcome.reason, outcome.detail)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import httpcore
 import httpx
 
-from forecourt.easycars.transport import DeadlineBackend, DeadlineStream, DeadlineTransport
+from forecourt.network.transport import DeadlineBackend, DeadlineStream, DeadlineTransport
 
 
 @dataclass(slots=True)

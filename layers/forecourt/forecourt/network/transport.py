@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpcore
 import httpx
 
-from forecourt.easycars.deadline import clip
+from forecourt.network.deadline import clip
 
 _MAX_CONNECTIONS = 20
 _IDLE_SECONDS = 5.0
@@ -89,7 +89,7 @@ class DeadlineTransport(httpx.HTTPTransport):
     """httpx's transport over sockets that know the request's deadline.
 
     Connections that nobody used for 5 s by the wall clock are dropped before a call: a sandbox
-    that slept between two invocations would otherwise write a CreateLead into a connection the
+    that slept between two invocations would otherwise write a request into a connection the
     network gave up long ago, and not know whether it arrived.
     """
 

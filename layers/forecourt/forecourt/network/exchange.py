@@ -1,9 +1,9 @@
-"""One HTTP exchange with the vendor: its failures as values, its address in no log.
+"""One HTTP exchange with a vendor: its failures as values, its address in no log.
 
-RequestToken carries the client secret in its query string (spec, 1.2), and httpx logs every URL
-at INFO, so importing this module mutes the loggers of httpx and httpcore below WARNING. Failures
-come back as :class:`NoAnswer` instead of being raised: an httpx exception holds its request, and
-would stay in the chain of whatever is raised while it is being handled.
+An address may carry a secret (EasyCars' RequestToken, spec 1.2) or an e-mail (a Dataverse filter),
+and httpx logs every URL at INFO, so importing this module mutes the loggers of httpx and httpcore
+below WARNING. Failures come back as :class:`NoAnswer` instead of being raised: an httpx exception
+holds its request, and would stay in the chain of whatever is raised while it is being handled.
 """
 
 import logging
@@ -16,8 +16,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from forecourt.easycars.deadline import answer_by
-from forecourt.easycars.reasons import Reason
+from forecourt.network.deadline import answer_by
+from forecourt.network.silence import Silence
 
 CONNECT_SECONDS = 5.0
 _MOST_SECONDS_TO_WAIT = 86_400.0
@@ -46,13 +46,14 @@ class Answer:
     status: int
     body: bytearray
     retry_after: float | None
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoAnswer:
     """No complete answer; ``was_sent`` is False only where the vendor cannot have seen it."""
 
-    reason: Reason
+    reason: Silence
     detail: str
     was_sent: bool
 
@@ -72,6 +73,7 @@ class Call:
     answer_bytes: int
     query: Mapping[str, str] | None = None
     content: bytes = b""
+    method: str = "POST"
 
 
 class Exchanger:
@@ -79,7 +81,7 @@ class Exchanger:
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         if transport is None:
-            from forecourt.easycars.transport import (  # noqa: PLC0415 - half the import time
+            from forecourt.network.transport import (  # noqa: PLC0415 - half the import time
                 DeadlineTransport,
             )
 
@@ -98,7 +100,7 @@ class Exchanger:
         left = call.answer_by - time.monotonic()
         if left <= 0:
             return NoAnswer(
-                reason=Reason.NO_TIME_LEFT,
+                reason=Silence.NO_TIME_LEFT,
                 detail="there was no time left to send the request",
                 was_sent=False,
             )
@@ -115,7 +117,7 @@ class Exchanger:
         # httpx's client on top of the transport would follow redirects, keep the vendor's session
         # cookie (which ties one dealership's calls to another's) and cost more than all else here.
         request = httpx.Request(
-            "POST",
+            call.method,
             call.url,
             params=call.query,
             content=call.content,
@@ -128,7 +130,7 @@ class Exchanger:
                 body += chunk
                 if len(body) > call.answer_bytes:
                     return NoAnswer(
-                        reason=Reason.ANSWER_TOO_LARGE,
+                        reason=Silence.ANSWER_TOO_LARGE,
                         detail=f"the answer is larger than {call.answer_bytes} bytes",
                         was_sent=True,
                     )
@@ -138,26 +140,27 @@ class Exchanger:
                 status=response.status_code,
                 body=body,
                 retry_after=_seconds_to_wait(response.headers.get("Retry-After")),
+                headers=response.headers,
             )
 
 
 def _no_answer(failure: type[httpx.HTTPError]) -> NoAnswer:
     if issubclass(failure, httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ConnectError):
         return NoAnswer(
-            reason=Reason.CONNECT_FAILED, detail="no connection could be made", was_sent=False
+            reason=Silence.CONNECT_FAILED, detail="no connection could be made", was_sent=False
         )
     if issubclass(failure, httpx.TimeoutException):
         return NoAnswer(
-            reason=Reason.TIMEOUT, detail="the answer was not complete in time", was_sent=True
+            reason=Silence.TIMEOUT, detail="the answer was not complete in time", was_sent=True
         )
     if issubclass(failure, httpx.DecodingError):
         return NoAnswer(
-            reason=Reason.UNREADABLE_ANSWER,
+            reason=Silence.UNREADABLE_ANSWER,
             detail="the answer's compression is broken",
             was_sent=True,
         )
     return NoAnswer(
-        reason=Reason.CONNECTION_CUT,
+        reason=Silence.CONNECTION_CUT,
         detail="the connection broke before the answer was complete",
         was_sent=True,
     )

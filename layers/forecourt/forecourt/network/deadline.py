@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_deadline: ContextVar[float | None] = ContextVar("easycars_deadline", default=None)
+_deadline: ContextVar[float | None] = ContextVar("answer_deadline", default=None)
 
 
 @contextmanager
