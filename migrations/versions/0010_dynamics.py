@@ -12,6 +12,7 @@ ALTER TABLE dynamics_connection
     ALTER COLUMN client_secret_encrypted DROP NOT NULL,
     ADD COLUMN certificate_encrypted text,
     ADD COLUMN key_column text NOT NULL DEFAULT 'hnt_forecourtid',
+    ADD COLUMN secret_changed_at timestamptz NOT NULL DEFAULT now(),
     ADD COLUMN budget_scope text,
     ADD COLUMN metadata jsonb,
     ADD COLUMN metadata_read_at timestamptz,
@@ -32,9 +33,14 @@ CREATE INDEX idx_lead_delivery_push_job ON lead_delivery (push_job_id)
     WHERE push_job_id IS NOT NULL;
 
 ALTER TABLE circuit_breaker ALTER COLUMN environment TYPE text;
+
+INSERT INTO system_settings (key, value, description) VALUES
+    ('dynamics_push_enabled', 'true', 'Leads are pushed to Dynamics 365: true or false')
+ON CONFLICT (key) DO NOTHING;
 """
 
 DOWN = """
+DELETE FROM system_settings WHERE key = 'dynamics_push_enabled';
 DELETE FROM circuit_breaker WHERE length(environment) > 20;
 ALTER TABLE circuit_breaker ALTER COLUMN environment TYPE varchar(20);
 DROP INDEX idx_lead_delivery_push_job;
@@ -44,7 +50,7 @@ DELETE FROM dynamics_connection WHERE client_secret_encrypted IS NULL;
 ALTER TABLE dynamics_connection
     DROP CONSTRAINT ck_dynamics_connection_secret,
     DROP COLUMN metadata_read_at, DROP COLUMN metadata, DROP COLUMN budget_scope,
-    DROP COLUMN key_column, DROP COLUMN certificate_encrypted,
+    DROP COLUMN secret_changed_at, DROP COLUMN key_column, DROP COLUMN certificate_encrypted,
     ALTER COLUMN client_secret_encrypted SET NOT NULL;
 COMMENT ON COLUMN dynamics_connection.field_mapping IS NULL;
 """

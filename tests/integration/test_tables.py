@@ -211,6 +211,7 @@ def test_settings_are_seeded(connection: Connection) -> None:
     rows = connection.execute("SELECT key, value FROM system_settings").fetchall()
 
     assert dict(rows) == {
+        "dynamics_push_enabled": "true",
         "easycar_sync_enabled": "true",
         "easycar_sync_cron": "0 2 * * *",
         "easycar_sync_timezone": "UTC",

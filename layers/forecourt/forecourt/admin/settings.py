@@ -35,6 +35,8 @@ def _known_zone(name: str) -> str:
     return name
 
 
+_PREFIX = "easycar_"
+
 LEAST_MINUTES = 15
 """Between two stock runs of a dealership whose owner sets the times; administrators may do as they
 like."""
@@ -58,7 +60,8 @@ class DealershipSettings(RequestBody):
 class SystemSettings(RequestBody):
     """The administrator's part of ``PUT /api/admin/settings``; what is left out stays.
 
-    ``syncCron`` and ``leadSyncCron`` are crons of five fields in ``syncTimezone``.
+    ``syncCron`` and ``leadSyncCron`` are crons of five fields in ``syncTimezone``. While
+    ``dynamicsPushEnabled`` is false nothing goes to Dynamics 365; leads wait.
     """
 
     sync_enabled: bool | None = None
@@ -68,11 +71,12 @@ class SystemSettings(RequestBody):
     lead_sync_cron: CronText | None = None
     image_sync_enabled: bool | None = None
     lead_status_conflict_strategy: Annotated[ConflictStrategy, Field(strict=False)] | None = None
+    dynamics_push_enabled: bool | None = None
 
     def to_rows(self) -> dict[str, str]:
         """Return keys and texts of ``system_settings``."""
         return {
-            f"easycar_{name}": str(value).lower() if isinstance(value, bool) else str(value)
+            _key_of(name): str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in self.model_dump(exclude_none=True).items()
         }
 
@@ -184,8 +188,12 @@ def _require_keepable(zone: str, **crons: str) -> None:
         raise invalid_fields(errors)
 
 
+def _key_of(name: str) -> str:
+    return name if name.startswith("dynamics_") else f"{_PREFIX}{name}"
+
+
 def _field_of(key: str) -> str:
-    return to_camel(key.removeprefix("easycar_"))
+    return to_camel(key.removeprefix(_PREFIX))
 
 
 def _typed(value: str | None) -> str | bool | int | None:

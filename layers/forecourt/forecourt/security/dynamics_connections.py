@@ -58,11 +58,21 @@ class DynamicsConnection:
     @property
     def budget_scope(self) -> str:
         """Name the (environment, application user) that service protection limits count for."""
-        text = f"{self.environment_url.lower()}\n{self.client_id.lower()}"
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return budget_scope_of(self.environment_url, self.client_id)
 
     @property
     def remote_scope(self) -> str:
         """Name the organisation a lead's id is valid in."""
-        digest = hashlib.sha256(self.environment_url.lower().encode()).hexdigest()
-        return f"Dynamics:{digest[:32]}"
+        return remote_scope_of(self.environment_url)
+
+
+def budget_scope_of(environment_url: str, client_id: str) -> str:
+    """Name the (environment, application user) that service protection limits count for."""
+    text = f"{environment_url.lower()}\n{client_id.lower()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def remote_scope_of(environment_url: str) -> str:
+    """Name the organisation a lead's id is valid in."""
+    digest = hashlib.sha256(environment_url.lower().encode()).hexdigest()
+    return f"Dynamics:{digest[:32]}"
