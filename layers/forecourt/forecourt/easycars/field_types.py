@@ -23,8 +23,8 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 
 from forecourt.easycars.reasons import Reason
-from forecourt.easycars.text_limits import utf16_length
 from forecourt.errors import PermanentError
+from forecourt.text_limits import utf16_length
 
 _DATE_FORMAT = "%d/%m/%Y"
 _DOTNET_DECIMAL_DIGITS = 28

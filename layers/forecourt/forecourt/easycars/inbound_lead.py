@@ -11,9 +11,9 @@ from forecourt.easycars.codes import (
 )
 from forecourt.easycars.lead_messages import LeadDetail
 from forecourt.easycars.sydney_time import parse_sydney_time
-from forecourt.easycars.text_limits import cut_code_points
 from forecourt.leads.inbound import Choices, ConfirmedChoices, InboundLead
 from forecourt.leads.status import STATUS_OF_NUMBER
+from forecourt.text_limits import cut_code_points
 
 __all__ = ["InboundLead", "confirmed_choices", "lead_from_detail"]
 

@@ -22,11 +22,11 @@ from forecourt.easycars.codes import (
     VehicleTypeCode,
 )
 from forecourt.easycars.inbound_lead import InboundLead, lead_from_detail
-from forecourt.easycars.phone_numbers import sort_phone
 from forecourt.easycars.reasons import Reason
-from forecourt.easycars.text_limits import cut_utf16, utf16_length
 from forecourt.errors import PermanentError
 from forecourt.leads.lead import Lead, LeadVehicle
+from forecourt.leads.phone_numbers import sort_phone
+from forecourt.text_limits import cut_utf16, utf16_length
 
 __all__ = [
     "InboundLead",

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 
 from forecourt.easycars.personal_texts import personal_texts
 from forecourt.easycars.reasons import Reason
-from forecourt.easycars.text_limits import utf16_length
 from forecourt.easycars.tokens import Service, Token, TokenCache, TokenKey, token_expiry
 from forecourt.easycars.verdict import (
     REQUEST_TOKEN_SECONDS,
@@ -25,6 +24,7 @@ from forecourt.errors import AuthenticationError, RetryableError
 from forecourt.network.exchange import Call, Exchanger
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.security.redaction import redact
+from forecourt.text_limits import utf16_length
 
 if TYPE_CHECKING:
     import httpx

@@ -5,8 +5,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from forecourt.easycars.stock_decoding import decode_stock_item, stock_number_of, unusable
 from forecourt.easycars.stock_messages import StockFields, StockItem
-from forecourt.easycars.text_limits import cut_code_points
 from forecourt.images.sync import gallery_digest
+from forecourt.text_limits import cut_code_points
 
 __all__ = [
     "MAPPING_VERSION",

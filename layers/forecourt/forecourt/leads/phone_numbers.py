@@ -1,9 +1,9 @@
-"""Sort a visitor's phone number into the vendor's Phone or Mobile field (reference, 2.2)."""
+"""Tell a visitor's mobile number from other phone numbers (EasyCars reference, 2.2)."""
 
 import re
 from dataclasses import dataclass
 
-from forecourt.easycars.text_limits import utf16_length
+from forecourt.text_limits import utf16_length
 
 _LIMIT = 20
 _SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015]+")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecourt.easycars.text_limits import cut_code_points, cut_utf16, utf16_length
+from forecourt.text_limits import cut_code_points, cut_utf16, shorten_utf16, utf16_length
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 
@@ -47,3 +47,27 @@ def test_code_points_are_counted_as_postgresql_counts(text: str, limit: int) -> 
     assert text.startswith(cut)
     assert len(cut) <= limit
     assert (cut == text) == (len(text) <= limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"),
+    [
+        ("abc", 3, "abc"),
+        ("abcd", 3, "ab…"),
+        ("ab cd", 4, "ab…"),
+        ("ab\U0001f600d", 4, "ab…"),
+        ("abcd", 1, "…"),
+        ("abcd", 0, ""),
+        ("", 0, ""),
+    ],
+)
+def test_a_shortened_text_shows_that_it_goes_on(text: str, limit: int, shown: str) -> None:
+    assert shorten_utf16(text, limit) == shown
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 40))
+def test_a_shortened_text_is_within_its_limit(text: str, limit: int) -> None:
+    shown = shorten_utf16(text, limit)
+
+    assert utf16_length(shown) <= limit
+    assert shown == text or text.startswith(shown.removesuffix("…"))

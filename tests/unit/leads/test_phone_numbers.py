@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecourt.easycars.phone_numbers import PhoneFields, sort_phone
+from forecourt.leads.phone_numbers import PhoneFields, sort_phone
 
 
 @pytest.mark.parametrize(

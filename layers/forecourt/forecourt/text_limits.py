@@ -1,11 +1,14 @@
 """Cut text to a limit without breaking a character in two.
 
-The vendor runs .NET, whose string lengths count UTF-16 code units (an emoji is two); PostgreSQL's
+Both vendors run .NET, whose string lengths count UTF-16 code units (an emoji is two); PostgreSQL's
 ``varchar(n)`` counts code points. Both cuts step back over what belongs to the last character:
 half a surrogate pair, combining marks, variation selectors, skin tones, joined emoji.
 """
 
 import unicodedata
+
+ELLIPSIS = "\u2026"
+"""One code unit; ends a text that goes on elsewhere or was cut."""
 
 _JOINER = "\u200d"
 _LONGEST_STEP_BACK = 16  # a cluster longer than this is no letter a person wrote
@@ -28,6 +31,19 @@ def cut_utf16(text: str, limit: int) -> str:
         if units > limit:
             return _cut_between_characters(text, index)
     return text
+
+
+def shorten_utf16(text: str, limit: int) -> str:
+    """Return `text`, or as much of its start as fits in `limit` UTF-16 code units with an ellipsis.
+
+    Examples
+    --------
+    >>> shorten_utf16("Is it still there?", 12)
+    'Is it still…'
+    """
+    if utf16_length(text) <= limit:
+        return text
+    return cut_utf16(text, limit - 1) + ELLIPSIS if limit > 0 else ""
 
 
 def cut_code_points(text: str, limit: int) -> str:
