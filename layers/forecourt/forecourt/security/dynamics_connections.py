@@ -31,6 +31,8 @@ class DynamicsConnection:
         Per choice column the tenant's integer of each label; they win over its metadata.
     columns
         Which columns may be sent, by logical name; False never, True if the metadata has it.
+    duplicate_detection
+        Whether the tenant's duplicate detection rules may refuse a lead of ours.
     app_id
         The model-driven app that deep links open; None leaves it to Dynamics.
     metadata
@@ -51,6 +53,7 @@ class DynamicsConnection:
     key_column: str = DEFAULT_KEY_COLUMN
     option_sets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     columns: Mapping[str, bool] = field(default_factory=dict)
+    duplicate_detection: bool = False
     app_id: str | None = None
     metadata: Mapping[str, Any] | None = field(default=None, repr=False)
     stamp: str = ""
