@@ -46,7 +46,7 @@ check: setup ## Lint, formatting and types
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
-	$(bin)/cfn-lint template.yaml
+	$(bin)/cfn-lint template.yaml waf.yaml
 
 test: check build ## Everything `check` does, then every test (ARGS="-k lead")
 	$(bin)/pytest -n $(WORKERS) --dist loadfile $(ARGS)

@@ -50,6 +50,8 @@ def template_parameters(
         # The vendor in use serves its own pictures, whatever network it is on.
         "ImageOrigins": f"{vendor.scheme}://{vendor.netloc}",
         "ImageBaseUrl": pictures_url,
+        # No CloudFront runs on this machine.
+        "Edge": "off",
         "JwtIssuer": issuer_url,
         "JwtAudience": AUDIENCE,
     }

@@ -27,6 +27,7 @@ from forecourt.aws.sqs import SqsWakeUps
 from forecourt.aws.step_functions import SyncStateMachine
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
+from forecourt.security.edge import Edge
 from forecourt.security.site_keys import RememberedKeyRing
 from forecourt.settings import AdminApiSettings
 from forecourt.storage.audit_log import PostgresAuditLog
@@ -69,6 +70,7 @@ def api() -> AdminApi:
     files = SiteFiles(site_keys=site_keys, documents=JsonBucket(settings.run_bucket))
     timetable = PostgresTimetable(database)
     keeper = EventBridgeSchedules(settings.schedule_group)
+    edge = settings.edge_secret_arn
     ring = RememberedKeyRing(lambda: secrets.read(settings.site_key_secret_arn))
     return AdminApi(
         conflicts=ConflictRoutes(conflicts=PostgresStatusConflicts(database), wake_ups=wake_ups),
@@ -113,6 +115,7 @@ def api() -> AdminApi:
             audit_log=audit_log,
         ),
         vehicles=VehicleRoutes(vehicles=PostgresVehicleEdits(database)),
+        edge=None if edge is None else Edge(lambda: secrets.read(edge)),
     )
 
 

@@ -13,6 +13,7 @@ from forecourt.leads.intake import LeadIntake
 from forecourt.leads.rate_limit import RateLimit
 from forecourt.leads.sites import SiteDirectory
 from forecourt.logs import get_logger
+from forecourt.security.edge import Edge
 from forecourt.security.site_keys import RememberedKeyRing
 from forecourt.settings import LeadIntakeSettings
 
@@ -27,12 +28,14 @@ def settings() -> LeadIntakeSettings:
 def intake() -> LeadIntake:
     """Wire the intake on the sandbox's first request."""
     secrets = SecretStore(WHILE_A_WEBSITE_WAITS)
+    edge = settings().edge_secret_arn
     ring = RememberedKeyRing(lambda: secrets.read(settings().site_key_secret_arn))
     return LeadIntake(
         verify_key=ring.verify,
         sites=SiteDirectory(JsonBucket(settings().run_bucket, WHILE_A_WEBSITE_WAITS)),
         rate_limit=RateLimit(),
         queue=SqsIntakeQueue(settings().leads_queue_url),
+        edge=None if edge is None else Edge(lambda: secrets.read(edge)),
     )
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 from pydantic import SecretStr
 
 from forecourt.security.site_keys import SiteKeyRing
-from tests.support.aws_account import REGION, SITE_KEY_SECRET, AwsAccount, aws_account
+from tests.support.aws_account import EDGE_VALUE, REGION, SITE_KEY_SECRET, AwsAccount, aws_account
 from tests.support.handlers import ROOT, Handler, new_sandbox, read_event
 
 RING = SiteKeyRing({1: SecretStr(SITE_KEY_SECRET)})
@@ -43,7 +44,7 @@ def intake(account: AwsAccount) -> Handler:
     return handler
 
 
-def event_for(case: str) -> dict[str, object]:
+def event_for(case: str) -> dict[str, Any]:
     """The committed event; a key that is meant to be right is signed with this account's secret."""
     event = read_event("lead_intake", case)
     if case != "wrong_site_key" and "x-site-key" in event["headers"]:
@@ -129,3 +130,18 @@ def test_logs_and_metrics_name_nobody(
         SITE_KEY_SECRET, RING.make(1, KEY_ID), RING.make(1, KEY_ID).rsplit(".", 1)[1],
     ]  # fmt: skip
     assert not [text for text in planted if text in output]
+
+
+@pytest.mark.parametrize(("sent", "status"), [(None, 403), ("made up", 403), (EDGE_VALUE, 202)])
+def test_with_cloudfront_before_it_only_its_requests_are_taken(
+    account: AwsAccount, monkeypatch: pytest.MonkeyPatch, sent: str | None, status: int
+) -> None:
+    monkeypatch.setenv("EDGE_SECRET_ARN", account.store_edge_secret())
+    event = event_for("valid")
+    if sent is not None:
+        event["headers"]["x-forecourt-edge"] = sent
+
+    answer = new_sandbox("lead_intake").handler(event, None)
+
+    assert answer["statusCode"] == status
+    assert len(account.messages()) == (status == 202)

@@ -10,6 +10,7 @@ import boto3
 from moto import mock_aws
 
 REGION: Final = "ap-southeast-2"
+EDGE_VALUE = "edge-secret-0123456789abcdef"
 SITE_KEY_SECRET = "site-key-secret-0123456789abcdef"
 BUCKET = "runs"
 GROUP = "forecourt"
@@ -24,6 +25,12 @@ class AwsAccount:
     dead_letter_url: str
     key_arn: str
     environment: Mapping[str, str]
+
+    def store_edge_secret(self) -> str:
+        """Make the secret CloudFront sends; returns its ARN."""
+        secret = json.dumps({"1": EDGE_VALUE})
+        made = boto3.client("secretsmanager").create_secret(Name="edge", SecretString=secret)
+        return str(made["ARN"])
 
     def messages(self) -> list[dict[str, Any]]:
         """Take every message off the leads queue."""

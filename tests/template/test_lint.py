@@ -1,19 +1,21 @@
-"""cfn-lint, which `sam validate --lint` runs too, has no complaint about the template."""
+"""cfn-lint, which `sam validate --lint` runs too, has no complaint about the templates."""
 
+import pytest
 from cfnlint.api import lint_file
 
 from tests.support.sam_template import ROOT
 
 
-def test_the_template_is_clean() -> None:
+@pytest.mark.parametrize("name", ["template.yaml", "waf.yaml"])
+def test_a_template_is_clean(name: str) -> None:
     found = [
-        f"{match.linenumber}: {match.rule.id} {match.message}"
-        for match in lint_file(ROOT / "template.yaml")
+        f"{match.linenumber}: {match.rule.id} {match.message}" for match in lint_file(ROOT / name)
     ]
 
     assert found == []
 
 
 def test_no_rule_is_switched_off() -> None:
-    assert "cfn-lint:" not in (ROOT / "template.yaml").read_text("utf-8")
+    for name in ("template.yaml", "waf.yaml"):
+        assert "cfn-lint:" not in (ROOT / name).read_text("utf-8")
     assert not list(ROOT.glob(".cfnlintrc*"))

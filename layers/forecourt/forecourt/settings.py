@@ -136,6 +136,14 @@ class _SiteKeySecret(FunctionSettings):
     )
 
 
+class _Edge(FunctionSettings):
+    edge_secret_arn: Arn | None = Field(
+        default=None,
+        description='the ARN of a secret that holds {"1": "<random>", …}, as CloudFront sends it, '
+        "or nothing where no CloudFront stands before the API",
+    )
+
+
 class _AlertTopic(FunctionSettings):
     alert_topic_arn: Arn = Field(description="the ARN of the SNS topic for alerts")
 
@@ -163,7 +171,7 @@ class _EasyCars(FunctionSettings):
         }
 
 
-class LeadIntakeSettings(_LeadsQueue, _RunBucket, _SiteKeySecret):
+class LeadIntakeSettings(_LeadsQueue, _RunBucket, _SiteKeySecret, _Edge):
     """Settings of ``lead_intake``; it knows no database."""
 
 
@@ -225,6 +233,7 @@ class AdminApiSettings(
     _SiteKeySecret,
     _EasyCars,
     _ScheduleGroup,
+    _Edge,
 ):
     """Settings of ``admin_api``; EasyCars is called by "test connection" alone."""
 

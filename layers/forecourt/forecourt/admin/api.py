@@ -26,6 +26,7 @@ from forecourt.http_request import HttpRequest
 from forecourt.logs import get_logger
 from forecourt.openapi.document import OPENAPI_PATH, openapi_answer
 from forecourt.problem import Answer, Problem
+from forecourt.security.edge import Edge
 
 _RETRY_SECONDS = 5
 _CONFLICTS = frozenset({"CREDENTIALS_EXIST", "CREDENTIALS_UNREADABLE"})
@@ -50,7 +51,9 @@ class AdminApi:
         sync: SyncRoutes,
         sync_starts: SyncStartRoutes,
         vehicles: VehicleRoutes,
+        edge: Edge | None = None,
     ) -> None:
+        self._edge = edge
         self._router = Router()
         easycars = "/api/admin/easycars"
         dealership = "/api/admin/dealerships/{dealershipId}"
@@ -110,6 +113,8 @@ class AdminApi:
             "correlation_id": http.request_id,
         }
         try:
+            if self._edge is not None:
+                self._edge.check(http)
             answer = (
                 openapi_answer()
                 if (http.method, http.path) == ("GET", OPENAPI_PATH)

@@ -24,6 +24,7 @@ from forecourt.leads.sites import Rate, Site, SiteDirectory
 from forecourt.leads.submission import LeadSubmission, read_submission
 from forecourt.logs import get_logger
 from forecourt.problem import Answer, FieldError, Problem
+from forecourt.security.edge import Edge
 from forecourt.security.origins import normal_origin
 from forecourt.security.site_keys import SiteKey
 from forecourt.strict_json import parse_object
@@ -86,6 +87,8 @@ class LeadIntake:
         Buckets of this sandbox.
     queue
         Takes the accepted leads, and now and then how many were refused.
+    edge
+        Refuses what did not come through CloudFront; None where there is none.
     refusals
         Adds those up in this sandbox.
     now
@@ -99,6 +102,7 @@ class LeadIntake:
         sites: SiteDirectory,
         rate_limit: RateLimit,
         queue: IntakeQueue,
+        edge: Edge | None = None,
         refusals: RefusalTally | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -106,6 +110,7 @@ class LeadIntake:
         self._sites = sites
         self._rate_limit = rate_limit
         self._queue = queue
+        self._edge = edge
         self._refusals = RefusalTally() if refusals is None else refusals
         self._now = now
 
@@ -113,6 +118,8 @@ class LeadIntake:
         """Take one request; never raises for what a caller or the queue did."""
         key: SiteKey | None = None
         try:
+            if self._edge is not None:
+                self._edge.check(request)
             _check_route(request)
             if request.method == "OPTIONS":
                 return IntakeResult(answer=preflight(request), outcome="preflight")

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from forecourt.errors import ForecourtError, PermanentError
+from forecourt.errors import PermanentError
+from forecourt.security.remembered import Remembered
 
 _KEY_ID = r"[A-Za-z0-9_-]{1,40}"
 _FORM = re.compile(
@@ -127,12 +128,10 @@ class RememberedKeyRing:
         keep_seconds: float = 300.0,
         pause_seconds: float = 10.0,
     ) -> None:
-        self._read = read
-        self._clock = clock
-        self._keep_seconds = keep_seconds
+        self._ring = Remembered(
+            lambda: SiteKeyRing.from_secret(read()), clock=clock, keep_seconds=keep_seconds
+        )
         self._pause_seconds = pause_seconds
-        self._ring: SiteKeyRing | None = None
-        self._read_at = 0.0
 
     def current(self) -> SiteKeyRing:
         """Return the ring.
@@ -142,25 +141,14 @@ class RememberedKeyRing:
         ForecourtError
             The secret was never read and cannot be read now.
         """
-        return self._ring_of(at_most_old=self._keep_seconds)
+        return self._ring.get()
 
     def verify(self, text: str) -> SiteKey | None:
         """Return what a key says, None for one no listed secret made; errors as :meth:`current`."""
         ring = self.current()
         if ring.may_be_newer(text):
-            ring = self._ring_of(at_most_old=self._pause_seconds)
+            ring = self._ring.get(at_most_old=self._pause_seconds)
         return ring.verify(text)
-
-    def _ring_of(self, *, at_most_old: float) -> SiteKeyRing:
-        now = self._clock()
-        if self._ring is None or now - self._read_at >= at_most_old:
-            try:
-                self._ring = SiteKeyRing.from_secret(self._read())
-            except ForecourtError:
-                if self._ring is None:
-                    raise
-            self._read_at = now
-        return self._ring
 
 
 def new_key_id() -> str:
