@@ -48,6 +48,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             UUID(event["jobId"]),
             int(event["dealershipId"]),
             seconds_left=context.get_remaining_time_in_millis() / 1000,
-            accept_removals=event.get("acceptRemovals") is True,
+            accept_removals=event.get("acceptRemovals") or None,
         )
         return result.to_payload()

@@ -31,10 +31,12 @@ app = typer.Typer(no_args_is_help=True, help="Run a sync now instead of waiting 
 
 _POLL_SECONDS = 0.4
 _RECORDS = {"stock": "vehicles", "lead": "leads"}
+_EASYCARS = "/api/admin/easycars"
 _ROUTES = {
-    "stock": "/api/admin/easycars/sync/stock",
-    "lead": "/api/admin/easycars/sync/leads",
+    "stock": f"{_EASYCARS}/sync/stock",
+    "lead": f"{_EASYCARS}/sync/leads",
 }
+_NAMED = 20
 
 
 FailedOfOption = Annotated[
@@ -58,6 +60,12 @@ def stock(
             help="Remove the vehicles that the dealership's last run only proposed to remove.",
         ),
     ] = False,
+    log: Annotated[
+        int | None,
+        typer.Option(
+            "--log", min=1, help="With --accept-removals: only if that log row is still the newest."
+        ),
+    ] = None,
     failed_of: FailedOfOption = None,
     data: DataOption = None,
     stack: StackOption = None,
@@ -69,16 +77,16 @@ def stock(
     """
     target = StackTarget.find(data, stack)
     named = dealership or []
+    if log is not None and not accept_removals:
+        message = "--log says whose removals are accepted."
+        raise StackError(message, cure="Add --accept-removals, or leave --log out.")
     if failed_of is not None:
         _run_failed(target, "stock", failed_of, alone=not (named or accept_removals), quiet=as_json)
     elif accept_removals:
         if len(named) != 1:
             message = "Removals are accepted for one dealership at a time."
             raise StackError(message, cure="Name it: --dealership ID --accept-removals.")
-        job = _run_through_admin_api(
-            target, "stock", {"acceptRemovals": True}, dealership=named[0], quiet=as_json
-        )
-        _report(job, "stock", named, as_json=as_json)
+        _accept_removals(target, named[0], log, as_json=as_json)
     else:
         _run(target, "stock", named, as_json=as_json)
 
@@ -107,6 +115,32 @@ def leads(
 def _run(target: StackTarget, sync_type: str, dealerships: list[int], *, as_json: bool) -> None:
     job = run_sync(target, sync_type, dealerships, quiet=as_json)
     _report(job, sync_type, dealerships, as_json=as_json)
+
+
+def _accept_removals(
+    target: StackTarget, dealership: int, log: int | None, *, as_json: bool
+) -> None:
+    """Say what goes, and let exactly that go."""
+    if log is None:
+        status = target.admin("GET", f"{_EASYCARS}/sync/status", query={"dealershipId": dealership})
+        log = status["proposedRemovals"]["logId"]
+    body: dict[str, Any] = {"acceptRemovals": True}
+    if log is not None:
+        body["logId"] = log
+        shown = target.admin("GET", f"{_EASYCARS}/sync/logs/{log}")
+        if not as_json:
+            _print_proposed(log, shown["proposedRemovals"]["vehicles"])
+    job = _run_through_admin_api(target, "stock", body, dealership=dealership, quiet=as_json)
+    _report(job, "stock", [dealership], as_json=as_json)
+
+
+def _print_proposed(log: int, vehicles: Sequence[dict[str, Any]]) -> None:
+    errors.print(f"Log {log} proposes to remove {len(vehicles)} vehicles:")
+    for vehicle in vehicles[:_NAMED]:
+        title = vehicle["title"] or "no longer there"
+        errors.print(text(f"  {vehicle['stockNumber']}  {title}"))
+    if len(vehicles) > _NAMED:
+        errors.print(f"  … and {len(vehicles) - _NAMED} more.")
 
 
 def _run_failed(

@@ -54,12 +54,16 @@ def test_removals_that_were_held_are_accepted_by_name(stack: RunningStack) -> No
     stack.json("sync", "stock", "--dealership", dealership)
     assert sold(stack, dealership) == 0
 
+    late = stack.run("sync", "stock", "--dealership", dealership, "--accept-removals", "--log", 1)
     unnamed = stack.run("sync", "stock", "--accept-removals")
     accepted = stack.run("sync", "stock", "--dealership", dealership, "--accept-removals")
 
     assert (unnamed.returncode, "--dealership ID" in unnamed.stderr) == (1, True)
     assert accepted.returncode == 0, accepted.stderr
     assert "500 vehicles" in accepted.stderr
+    assert "GONE1 " in accepted.stderr
+    assert "… and 480 more" in accepted.stderr
+    assert (late.returncode, "proposed other removals" in late.stderr) == (1, True)
     assert sold(stack, dealership) == 500
     again = stack.run("sync", "stock", "--dealership", dealership, "--accept-removals")
     assert (again.returncode, "nothing to accept" in again.stderr) == (1, True)

@@ -13,8 +13,10 @@ from forecourt.easycars.stock_mapping import split_list
 from forecourt.images.ports import ImageRequest
 from forecourt.images.sync import MOST_TRIES, ImageSync
 from forecourt.storage.postgres import Database
+from forecourt.storage.vehicle_edits import PostgresVehicleEdits
 from forecourt.storage.vehicle_images import ORPHAN_DAYS, PostgresGalleries
 from tests.support.clock import let_pass
+from tests.support.lead_delivery import ACTOR
 from tests.support.picture_server import PNG, PictureServer
 from tests.support.stock import StockBench, item
 
@@ -239,6 +241,22 @@ def test_a_gallery_a_dealer_locked_stays_and_is_done(world: World) -> None:
     assert world.work()
     assert world.row["images"] == ["https://own"]
     assert world.row["images_done"] == world.row["images_wanted"]
+
+
+def test_unlocked_pictures_are_the_feeds_again_and_not_fetched_anew(world: World) -> None:
+    a = world.server.picture("/a")
+    world.feed(a)
+    world.work()
+    asked = list(world.server.asked)
+    edits = PostgresVehicleEdits(world.database)
+    own = {"images": ["https://dealer.example/own.jpg"]}
+    edits.change(world.row["id"], None, values=own, lock={"images"}, unlock=set(), actor=ACTOR)
+    edits.change(world.row["id"], None, values={}, lock=set(), unlock={"images"}, actor=ACTOR)
+
+    world.feed(a)
+    assert world.work()
+
+    assert (world.shown, world.server.asked) == (["/a"], asked)
 
 
 def test_what_the_feed_dropped_is_forgotten_after_a_week(world: World) -> None:

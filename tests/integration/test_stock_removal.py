@@ -23,9 +23,13 @@ def sold(bench: StockBench, dealership: int) -> set[str]:
     return {number for number, row in bench.vehicles(dealership).items() if row["status"] == "sold"}
 
 
-def accept(bench: StockBench, dealership: int, *numbers: int) -> SyncStatus:
+def accept(
+    bench: StockBench, dealership: int, *numbers: int, log_id: int | None = None
+) -> SyncStatus:
+    """Sync once more with a person's word to what a log row, or the newest, proposed."""
     bench.source.answers[dealership] = stock_feed(*several(numbers))
-    return bench.sync.run(uuid4(), dealership, seconds_left=900, accept_removals=True).status
+    agreed = bench.logs(dealership)[-1]["id"] if log_id is None else log_id
+    return bench.sync.run(uuid4(), dealership, seconds_left=900, accept_removals=agreed).status
 
 
 def test_a_vehicle_that_left_the_feed_is_sold_and_counted_apart(
@@ -90,6 +94,30 @@ def test_accepting_takes_no_vehicle_that_was_not_proposed(
     assert accept(bench, dealership, *range(90, 100)) is SyncStatus.WARNING
     assert len(sold(bench, dealership)) == 40
     assert bench.logs(dealership)[-1]["error_details"]["proposedRemovals"]["total"] == 50
+
+
+def test_only_what_the_person_saw_goes_though_a_later_run_proposed_more(
+    bench: StockBench, dealership: int
+) -> None:
+    bench.run(dealership, *several(range(100)))
+    bench.run(dealership, *several(range(40, 100)))
+    seen = bench.logs(dealership)[-1]["id"]
+    bench.run(dealership, *several(range(80, 100)))
+
+    accept(bench, dealership, *range(80, 100), log_id=seen)
+
+    assert sold(bench, dealership) == {str(number) for number in range(40)}
+
+
+def test_another_dealerships_proposal_removes_nothing(bench: StockBench, dealership: int) -> None:
+    other = bench.add_dealership("Bayside Autos")
+    for one in (dealership, other):
+        bench.run(one, *several(range(50)))
+        bench.run(one, *several(range(40, 50)))
+
+    accept(bench, dealership, *range(40, 50), log_id=bench.logs(other)[-1]["id"])
+
+    assert sold(bench, dealership) == set()
 
 
 def test_accepting_without_a_proposal_is_a_run_like_any_other(

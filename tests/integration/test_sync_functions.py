@@ -204,7 +204,8 @@ def test_removals_go_only_when_the_event_says_that_a_person_agreed(
     )
 
     held = handler({**not_agreed, "jobId": str(uuid4())}, Context())
-    accepted = handler(agreed, Context())
+    seen = bench.logs(dealership)[-1]["id"]
+    accepted = handler({**agreed, "acceptRemovals": seen}, Context())
 
     assert (held["status"], held["removed"]) == ("Warning", 0)
     assert accepted["removed"] == 40

@@ -116,8 +116,8 @@ def test_named_dealerships_are_all_planned_once_also_when_not_eligible(desk: Des
 
 
 def test_a_persons_agreement_to_removals_travels_with_the_plan(desk: Desk) -> None:
-    run = desk.plan(trigger="manual", dealershipIds=[3], acceptRemovals=True)
-    assert run.to_payload()["acceptRemovals"] is True
+    run = desk.plan(trigger="manual", dealershipIds=[3], acceptRemovals=7)
+    assert run.to_payload()["acceptRemovals"] == 7
 
 
 def test_a_manual_run_without_names_is_for_whoever_is_eligible(desk: Desk) -> None:
@@ -216,11 +216,19 @@ def test_a_repeated_call_of_one_execution_plans_anew(desk: Desk) -> None:
         ({"dealershipIds": ["all"]}, "input.dealershipIds.0"),
         ({"jobId": "today"}, "input.jobId"),
         ({"scheduledTime": "2026-03-02T02:00:00"}, "input.scheduledTime"),
-        ({"acceptRemovals": True, "dealershipIds": [3]}, "input.acceptRemovals"),
-        ({"acceptRemovals": True, "trigger": "manual"}, "input.acceptRemovals"),
+        ({"acceptRemovals": 7, "dealershipIds": [3]}, "input.acceptRemovals"),
+        ({"acceptRemovals": 7, "trigger": "manual"}, "input.acceptRemovals"),
+        (
+            {"acceptRemovals": 7, "trigger": "manual", "dealershipIds": [3, 5]},
+            "input.acceptRemovals",
+        ),
+        (
+            {"acceptRemovals": True, "trigger": "manual", "dealershipIds": [3]},
+            "input.acceptRemovals",
+        ),
         (
             {
-                "acceptRemovals": True,
+                "acceptRemovals": 7,
                 "trigger": "manual",
                 "syncType": "lead",
                 "dealershipIds": [3],

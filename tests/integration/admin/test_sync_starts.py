@@ -164,7 +164,7 @@ def test_an_accepted_proposal_starts_a_run_that_says_so_and_is_written_down(
     assert started.status == 202
     assert "2 vehicles" in started.body["message"]
     job_id = started.body["jobId"]
-    assert executions(account)[job_id]["acceptRemovals"] is True
+    assert executions(account)[job_id]["acceptRemovals"] == log_id
     assert acceptances(database) == [
         (
             "owner-1",
@@ -174,6 +174,39 @@ def test_an_accepted_proposal_starts_a_run_that_says_so_and_is_written_down(
             {"jobId": job_id, "stockNumbers": ["S1", "S2"]},
         )
     ]
+
+
+def test_what_a_person_saw_is_accepted_as_long_as_nothing_else_was_proposed(
+    admin: AdminClient, connected: int, account: AwsAccount, database: Database
+) -> None:
+    seen = add_proposal(database, connected, "S1")
+    newest = add_proposal(database, connected, "S1", "S2")
+
+    late = admin("POST", STOCK, {"acceptRemovals": True, "logId": seen}, claims=owner(connected))
+    timely = admin(
+        "POST", STOCK, {"acceptRemovals": True, "logId": newest}, claims=owner(connected)
+    )
+
+    assert kind_of(late) == (409, "proposal-changed")
+    assert str(newest) in late.body["detail"]
+    assert timely.status == 202
+    [(_, _, _, subject, _)] = acceptances(database)
+    assert subject == str(newest)
+    assert [one["acceptRemovals"] for one in executions(account).values()] == [newest]
+
+
+def test_removals_that_wait_stand_in_the_status(
+    admin: AdminClient, connected: int, database: Database
+) -> None:
+    path = f"{EASYCARS}/sync/status"
+    nothing = {"logId": None, "total": 0}
+    assert admin("GET", path, dealershipId=connected).body["proposedRemovals"] == nothing
+    log_id = add_proposal(database, connected, "S1", "S2")
+    add_run(database, connected, status="Failed")
+    shown = admin("GET", path, claims=staff(connected)).body["proposedRemovals"]
+    assert shown == {"logId": log_id, "total": 2}
+    add_run(database, connected)
+    assert admin("GET", path, dealershipId=connected).body["proposedRemovals"] == nothing
 
 
 @pytest.mark.parametrize("runs", ["none", "a clean one since", "another dealership's"])
@@ -203,7 +236,12 @@ def test_only_a_manager_accepts_and_only_with_a_body_that_is_understood(
     add_proposal(database, connected, "S1")
 
     assert admin("POST", STOCK, {"acceptRemovals": True}, claims=staff(connected)).status == 403
-    for body, field in (({"acceptRemovals": "yes"}, "acceptRemovals"), ({"force": True}, "force")):
+    for body, field in (
+        ({"acceptRemovals": "yes"}, "acceptRemovals"),
+        ({"force": True}, "force"),
+        ({"logId": 1}, "logId"),
+        ({"acceptRemovals": True, "logId": 0}, "logId"),
+    ):
         refused = admin("POST", STOCK, body, claims=owner(connected))
         assert (refused.status, refused.bad_fields) == (422, {field})
 

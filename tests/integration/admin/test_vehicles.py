@@ -56,6 +56,23 @@ def test_an_edit_stays_through_runs_until_it_is_unlocked(
     assert after == (column if name == "images" else before)
 
 
+def test_unlocked_pictures_are_due_again(
+    admin: AdminClient, bench: StockBench, dealership: int, vehicle: str
+) -> None:
+    same = item("12", ImageURLs="https://feed.example/1")
+    bench.run(dealership, same)
+    admin("PATCH", vehicle, {"images": ["https://dealer.example/a.jpg"]})
+    bench.execute("UPDATE vehicle SET images_done = images_wanted")
+    bench.images.requests.clear()
+    bench.run(dealership, same)
+    assert bench.images.requests == []
+
+    admin("PATCH", vehicle, {"unlock": ["images"]})
+    bench.run(dealership, same)
+
+    assert [f"/api/admin/vehicles/{one.vehicle_id}" for one in bench.images.requests] == [vehicle]
+
+
 def test_unlocking_takes_the_feeds_value_though_the_feed_did_not_change(
     admin: AdminClient, bench: StockBench, dealership: int, vehicle: str
 ) -> None:

@@ -198,6 +198,10 @@ class SyncReports(Protocol):
         """Return the vehicles a run proposed to remove, and whether that can be accepted now."""
         ...
 
+    def open_proposal(self, dealership_id: int) -> Row | None:
+        """Return ``log_id`` and ``total`` of the removals that wait for a person; None for none."""
+        ...
+
     def last_log(self, dealership_id: int, sync_type: str) -> Row | None:
         """Return the log row of a dealership's newest run of a kind."""
         ...

@@ -65,11 +65,14 @@ class SyncRoutes:
     def show_status(self, request: AdminRequest) -> Reply:
         """Show whether a dealership is set up, and how its last run of each kind went.
 
+        ``proposedRemovals`` counts the vehicles that wait for a person to let them go.
         Of leads it is the last refresh or, before the first one, the last lead that was sent.
         """
         dealership_id = request.dealership_id
         record = self._credentials.describe(dealership_id)
         rows, _ = self._reports.logs(dealership_id, None, None, _RECENT)
+        proposal = self._reports.open_proposal(dealership_id)
+        held = None if proposal is None else to_document(proposal)
         return Reply(
             HTTPStatus.OK,
             {
@@ -77,6 +80,7 @@ class SyncRoutes:
                 "isSyncing": self._reports.is_syncing(dealership_id),
                 "lastStockSync": self._last(dealership_id, "Stock"),
                 "lastLeadSync": self._last(dealership_id, "Lead"),
+                "proposedRemovals": {"logId": None, "total": 0} if held is None else held,
                 "recentLogs": [to_document(row) for row in rows],
             },
         )

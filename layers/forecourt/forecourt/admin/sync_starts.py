@@ -15,6 +15,7 @@ from forecourt.admin.audit import AuditEntry, AuditLog
 from forecourt.admin.ports import Credentials
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
+from forecourt.admin.whole_numbers import LARGEST_ROW_ID
 from forecourt.problem import FieldError, Problem
 from forecourt.validation import RequestBody, invalid_fields
 
@@ -43,20 +44,22 @@ class LeadRunBody(RequestBody):
 class StockRunBody(LeadRunBody):
     """The body of ``POST …/sync/stock``, which may also be left out.
 
-    With ``acceptRemovals`` the run removes what the dealership's last one only proposed.
+    With ``acceptRemovals`` the run removes what the dealership's last one only proposed, as long as
+    that is the run with the log row ``logId``; without it, whichever it is.
     """
 
     accept_removals: bool = False
+    log_id: Annotated[int, Field(ge=1, le=LARGEST_ROW_ID)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualRun:
-    """A run a person starts."""
+    """A run a person starts; ``accept_removals`` is the log row whose proposal is agreed to."""
 
     job_id: UUID
     sync_type: str
     dealership_ids: Sequence[int]
-    accept_removals: bool = False
+    accept_removals: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +141,13 @@ class SyncStartRoutes:
         """Start a stock run; the auto-sync switches of its dealerships do not matter."""
         request.caller.require_manager()
         body = request.fields(StockRunBody) if request.http.raw_body else StockRunBody()
+        if body.log_id is not None and not body.accept_removals:
+            message = "says whose removals are accepted; give it together with acceptRemovals"
+            raise invalid_fields([FieldError("logId", message)])
         if body.failed_of is None:
-            return self._start_one(request, "stock", accept_removals=body.accept_removals)
+            return self._start_one(
+                request, "stock", accept_removals=body.accept_removals, seen=body.log_id
+            )
         if body.accept_removals:
             message = "cannot be given together with failedOf; removals are accepted one by one"
             raise invalid_fields([FieldError("acceptRemovals", message)])
@@ -154,7 +162,12 @@ class SyncStartRoutes:
         return self._start_failed(request, "lead", body.failed_of)
 
     def _start_one(
-        self, request: AdminRequest, sync_type: str, *, accept_removals: bool = False
+        self,
+        request: AdminRequest,
+        sync_type: str,
+        *,
+        accept_removals: bool = False,
+        seen: int | None = None,
     ) -> Reply:
         dealership_id = request.dealership_id
         record = self._credentials.describe(dealership_id)
@@ -164,13 +177,13 @@ class SyncStartRoutes:
                 "no-credentials",
                 "The dealership has no active EasyCars credentials; store them first.",
             )
+        proposal = self._proposal(dealership_id, seen) if accept_removals else None
         run = ManualRun(
             job_id=self._new_id(),
             sync_type=sync_type,
             dealership_ids=[dealership_id],
-            accept_removals=accept_removals,
+            accept_removals=None if proposal is None else proposal.log_id,
         )
-        proposal = self._proposal(dealership_id) if accept_removals else None
         self._refuse_if_running(dealership_id, sync_type)
         return self._start(request, run, proposal=proposal)
 
@@ -196,13 +209,18 @@ class SyncStartRoutes:
         run = ManualRun(job_id=self._new_id(), sync_type=sync_type, dealership_ids=ids)
         return self._start(request, run, concurrency=failed.concurrency)
 
-    def _proposal(self, dealership_id: int) -> Proposal:
+    def _proposal(self, dealership_id: int, seen: int | None) -> Proposal:
         proposal = self._runs.proposal(dealership_id)
         if proposal is None:
             raise _conflict(
                 kind="nothing-proposed",
                 detail="The dealership's last stock run proposed no removals, so there is nothing"
                 " to accept; start a run without acceptRemovals.",
+            )
+        if seen is not None and seen != proposal.log_id:
+            raise _conflict(
+                kind="proposal-changed",
+                detail=f"A later run proposed other removals: look at its log, {proposal.log_id}.",
             )
         return proposal
 

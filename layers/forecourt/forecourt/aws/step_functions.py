@@ -35,7 +35,7 @@ class SyncStateMachine:
             "trigger": "manual",
             "jobId": str(run.job_id),
             "dealershipIds": list(run.dealership_ids),
-            "acceptRemovals": run.accept_removals,
+            "acceptRemovals": run.accept_removals or False,
         }
         try:
             self._client.start_execution(

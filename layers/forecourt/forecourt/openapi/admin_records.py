@@ -120,6 +120,7 @@ SYNC_STATUS = record(
     "isConfigured:bool isSyncing:bool",
     lastStockSync=or_null(SYNC_LOG),
     lastLeadSync=or_null(SYNC_LOG),
+    proposedRemovals=record("logId:int? total:int"),
     recentLogs=list_of(SYNC_LOG),
 )
 SYNC_JOB = record(

@@ -75,7 +75,8 @@ EASYCARS_OPERATIONS = (
         status=HTTPStatus.ACCEPTED,
         body=(StockRunBody,),
         body_required=False,
-        conflict=f"{_NOT_STARTED} nothing-proposed: there are no removals to accept.",
+        conflict=f"{_NOT_STARTED} nothing-proposed: there are no removals to accept;"
+        " proposal-changed: a later run than that of logId proposed others.",
         limited=_ONCE_A_MINUTE,
     ),
     describe(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID, uuid5
 
 from pydantic import (
@@ -33,6 +33,9 @@ _OFF = frozenset({"false", "off", "no", "0"})
 Trigger = Literal["schedule", "catch_up", "manual"]
 """A schedule in time, a schedule's run that was missed and is made up for, or a person."""
 
+Accepted = Annotated[int, Field(strict=True, ge=1)] | Literal[False]
+"""The log row whose proposed removals a person agreed to; False where nobody agreed."""
+
 
 class _Input(BaseModel):
     model_config = ConfigDict(
@@ -43,8 +46,8 @@ class _Input(BaseModel):
 class SyncInput(_Input):
     """What started the state machine: a schedule, or a person who may name dealerships.
 
-    With ``accept_removals`` a person agreed to what the named dealerships' last stock runs
-    proposed to remove; nothing else may say so.
+    ``accept_removals`` is the log row of the stock run whose proposed removals a person agreed to;
+    nothing else may name one.
     """
 
     sync_type: SyncKind
@@ -53,18 +56,18 @@ class SyncInput(_Input):
     schedule_name: str | None = Field(default=None, max_length=255)
     scheduled_time: AwareDatetime | None = None
     dealership_ids: tuple[int, ...] | None = Field(default=None, min_length=1)
-    accept_removals: bool = False
+    accept_removals: Accepted = False
 
     @field_validator("accept_removals")
     @classmethod
-    def _is_agreed_by_a_person(cls, value: bool, info: ValidationInfo) -> bool:
+    def _is_agreed_by_a_person(cls, value: Accepted, info: ValidationInfo) -> Accepted:
         agreed = (
             info.data.get("sync_type") == "stock"
             and info.data.get("trigger") == "manual"
-            and info.data.get("dealership_ids") is not None
+            and len(info.data.get("dealership_ids") or ()) == 1
         )
         if value and not agreed:
-            raise wrong_value(cure="is for manual stock runs of named dealerships only")
+            raise wrong_value(cure="is for manual stock runs of one named dealership only")
         return value
 
 
@@ -147,7 +150,7 @@ class PlannedRun:
     """What the state machine goes on with; ``reason`` says why nothing was planned."""
 
     job: SyncJob
-    accept_removals: bool = False
+    accept_removals: Accepted = False
     reason: str | None = None
 
     def to_payload(self) -> dict[str, Any]:

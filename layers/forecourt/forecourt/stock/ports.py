@@ -203,8 +203,8 @@ class StockStore(Protocol):
         """
         ...
 
-    def proposed_removals(self, run: SyncRun) -> Collection[str]:
-        """Return the stock numbers the dealership's last run that ended well proposed to remove."""
+    def proposed_removals(self, run: SyncRun, log_id: int) -> Collection[str]:
+        """Return the stock numbers an earlier run of the dealership proposed to remove."""
         ...
 
     def due_images(self, run: SyncRun) -> Sequence[ImageRequest]:

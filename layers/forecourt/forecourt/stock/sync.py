@@ -1,7 +1,7 @@
 """Make one dealership's vehicles equal its EasyCars feed (design 5.2)."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
 from uuid import UUID
@@ -73,7 +73,7 @@ class StockSync:
         dealership_id: int,
         *,
         seconds_left: float,
-        accept_removals: bool = False,
+        accept_removals: int | None = None,
     ) -> SyncResult:
         """Sync one dealership and close its log row, whatever happens.
 
@@ -85,7 +85,7 @@ class StockSync:
         seconds_left
             How long this process may still run.
         accept_removals
-            Whether a person agreed to what the dealership's last run proposed to remove.
+            The log row of the run whose proposed removals a person agreed to.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class StockSync:
         return SyncResult(dealership_id=dealership_id, status=closing.status, counts=closing.counts)
 
     def _sync(
-        self, run: SyncRun, report: RunReport, must_end: float, *, accept_removals: bool
+        self, run: SyncRun, report: RunReport, must_end: float, *, accept_removals: int | None
     ) -> None:
         credentials = self._credentials.load(run.dealership_id)
         if credentials is None:
@@ -170,7 +170,9 @@ class StockSync:
                     report.written(known.get(write.stock_number), fate)
         report.compared(comparison, known)
         if feed.warning is None and comparison.names_all:
-            accepted = self._store.proposed_removals(run) if accept_removals else ()
+            accepted: Collection[str] = ()
+            if accept_removals is not None:
+                accepted = self._store.proposed_removals(run, accept_removals)
             removals = plan_removals(known, comparison.seen, accepted=accepted)
             count = 0
             if removals.now:

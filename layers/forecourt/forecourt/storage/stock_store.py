@@ -64,9 +64,9 @@ class PostgresStockStore:
             sync_logs.renew(connection, run, progress)
             return vehicles.remove(connection, run.dealership_id, stock_numbers)
 
-    def proposed_removals(self, run: SyncRun) -> Collection[str]:
-        """Return what the dealership's last run that ended well proposed to remove."""
-        return sync_logs.proposed_removals(self._database.connection(), run)
+    def proposed_removals(self, run: SyncRun, log_id: int) -> Collection[str]:
+        """Return what an earlier run of the dealership proposed to remove."""
+        return sync_logs.proposed_removals(self._database.connection(), run, log_id)
 
     def due_images(self, run: SyncRun) -> Sequence[ImageRequest]:
         """Return the vehicles whose pictures are due."""

@@ -116,10 +116,8 @@ LIMIT 1
 _PROPOSED_REMOVALS = """
 SELECT error_details -> 'proposedRemovals' -> 'stockNumbers'
 FROM easycars_sync_logs
-WHERE dealership_id = %(dealership_id)s AND sync_type = 'Stock'
-  AND sync_direction = 'Inbound' AND status IN ('Success', 'Warning') AND id <> %(id)s
-ORDER BY started_at DESC
-LIMIT 1
+WHERE id = %(log_id)s AND dealership_id = %(dealership_id)s AND sync_type = 'Stock'
+  AND sync_direction = 'Inbound' AND status IN ('Success', 'Warning')
 """
 
 
@@ -269,10 +267,10 @@ def last_received(connection: Connection, run: SyncRun, sync_type: SyncType) -> 
     return 0 if row is None else int(row[0])
 
 
-def proposed_removals(connection: Connection, run: SyncRun) -> frozenset[str]:
-    """Return the stock numbers the dealership's last stock run that ended well proposed."""
+def proposed_removals(connection: Connection, run: SyncRun, log_id: int) -> frozenset[str]:
+    """Return the stock numbers an earlier stock run of the dealership proposed to remove."""
     row = connection.execute(
-        _PROPOSED_REMOVALS, {"dealership_id": run.dealership_id, "id": run.log_id}
+        _PROPOSED_REMOVALS, {"dealership_id": run.dealership_id, "log_id": log_id}
     ).fetchone()
     return frozenset(row[0] or ()) if row else frozenset()
 

@@ -79,6 +79,15 @@ FROM easycars_sync_logs g
 WHERE g.id = %(log_id)s
 """
 
+_OPEN_PROPOSAL = """
+SELECT g.id AS log_id, (g.error_details -> 'proposedRemovals' ->> 'total')::integer AS total
+FROM easycars_sync_logs g
+WHERE g.dealership_id = %(dealership_id)s AND g.sync_type = 'Stock'
+  AND g.sync_direction = 'Inbound' AND g.status IN ('Success', 'Warning')
+ORDER BY g.started_at DESC
+LIMIT 1
+"""
+
 _JOB = """
 SELECT id AS job_id, sync_type, trigger, status, planned, succeeded, failed, concurrency,
        started_at, completed_at
@@ -147,6 +156,11 @@ class PostgresSyncReports:
         """Return the vehicles a run proposed to remove, and whether that can be accepted now."""
         vehicles = self._rows(_PROPOSED, log_id=log_id)
         return vehicles, bool(vehicles) and self._rows(_IS_NEWEST, log_id=log_id)[0]["is_newest"]
+
+    def open_proposal(self, dealership_id: int) -> _Row | None:
+        """Return the proposal of the newest run that ended well; None where it made none."""
+        rows = self._rows(_OPEN_PROPOSAL, dealership_id=dealership_id)
+        return next((row for row in rows if row["total"]), None)
 
     def last_log(self, dealership_id: int, sync_type: str) -> _Row | None:
         """Return the log row of a dealership's newest run of a kind."""

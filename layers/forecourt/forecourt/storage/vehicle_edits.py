@@ -21,7 +21,8 @@ WHERE id = %(id)s AND (%(scope)s::integer IS NULL OR dealership_id = %(scope)s)
 """
 
 # A hash of nothing makes the next run write the row, with the feed's values where none is locked.
-# A vehicle that left the feed while its status was locked is sold as soon as it is unlocked.
+# A vehicle that left the feed while its status was locked is sold as soon as it is unlocked, and
+# the feed's pictures, which were fetched all the same, are due again once theirs are.
 _CHANGE = """
 UPDATE vehicle
 SET status = CASE WHEN removed_from_feed_at IS NOT NULL AND 'status' = ANY(%(unlock)s)
@@ -31,6 +32,7 @@ SET status = CASE WHEN removed_from_feed_at IS NOT NULL AND 'status' = ANY(%(unl
     description = coalesce(%(description)s, description),
     images = coalesce(%(images)s, images),
     content_hash = NULL,
+    images_done = CASE WHEN 'images' = ANY(%(unlock)s) THEN NULL ELSE images_done END,
     locked_fields = ARRAY(
         SELECT name FROM unnest(locked_fields || %(lock)s::text[]) AS name
         WHERE name <> ALL(%(unlock)s) GROUP BY name ORDER BY name)
