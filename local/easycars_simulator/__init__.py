@@ -20,10 +20,10 @@ Where the documents are silent, this is what it does:
 
 from local.easycars_simulator.accounts import Account, Yard, default_accounts
 from local.easycars_simulator.faults import Fault
-from local.easycars_simulator.request_log import RequestRecord, Verdict
 from local.easycars_simulator.simulator import EasyCarsSimulator
 from local.easycars_simulator.stock_generator import encode_feed, encode_item, generate_stock
 from local.easycars_simulator.vendor import Rules
+from local.simulation.request_log import RequestRecord, Verdict
 
 __all__ = [
     "Account",

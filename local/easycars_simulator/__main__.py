@@ -1,14 +1,13 @@
 """``python -m local.easycars_simulator``: serve until Ctrl-C or SIGTERM."""
 
 import argparse
-import signal
 import sys
-import threading
 from pathlib import Path
 
 from local.easycars_simulator.accounts import default_accounts
 from local.easycars_simulator.simulator import DEFAULT_SEED, EasyCarsSimulator
 from local.easycars_simulator.vendor import Rules
+from local.simulation.command import serve_until_told
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,20 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         state_path=given.state,
         rules=Rules(lead_status_in_detail=given.lead_status),
     )
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    try:
-        simulator.start()
-    except OSError as error:
-        reason = f"Port {given.port} cannot be used ({error.strerror}); choose another with --port."
-        sys.stderr.write(reason + "\n")
-        return 1
-    sys.stdout.write(f"{simulator.url}\n")
-    sys.stdout.flush()
-    stopping.wait()
-    simulator.stop()
-    return 0
+    return serve_until_told(simulator, given.port)
 
 
 def _parser() -> argparse.ArgumentParser:

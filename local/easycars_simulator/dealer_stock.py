@@ -15,7 +15,7 @@ from local.easycars_simulator.stock_generator import (
 from local.easycars_simulator.stock_table import STOCK_FIELDS
 
 
-class StockChangeError(Exception):
+class StockChangeError(ValueError):
     """A change names a vehicle, yard or field there is not; the message says which."""
 
 

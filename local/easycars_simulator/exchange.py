@@ -4,21 +4,17 @@ import re
 from dataclasses import replace
 from http import HTTPStatus
 
-from local.easycars_simulator.deferral import Deferral
-from local.easycars_simulator.faults import Fault, FaultPlan
+from local.easycars_simulator.faults import Fault
 from local.easycars_simulator.images import picture
-from local.easycars_simulator.judgement import Call, RawRequest, judge
-from local.easycars_simulator.replies import (
-    HTML,
-    Answer,
-    Reply,
-    faulty_reply,
-    right_reply,
-    sent_with,
-)
-from local.easycars_simulator.request_log import RequestLog, RequestRecord, Verdict
+from local.easycars_simulator.judgement import Call, judge
+from local.easycars_simulator.replies import faulty_reply, right_reply
 from local.easycars_simulator.request_tables import IMAGE, OPERATIONS, REQUEST_TOKEN, Service
 from local.easycars_simulator.vendor import Vendor
+from local.simulation.deferral import Deferral
+from local.simulation.fault_play import sent_with
+from local.simulation.faults import FaultPlan
+from local.simulation.request_log import RequestLog, RequestRecord, Verdict
+from local.simulation.wire import HTML, Answer, RawRequest, Reply, error_page
 
 _SERVICE_PATH = re.compile(r"(?:/[^/]+)*/(StockService|LeadService)(?:/([^/]*))?")
 _IMAGE_PATH = re.compile(r"(?:/[^/]+)*/publicimages/image/[0-9]+/[0-9]+/([0-9a-f]{40})")
@@ -29,11 +25,13 @@ UNKNOWN = "Unknown"
 class Exchange:
     """Answers requests: judges, records, plays faults, acts."""
 
-    def __init__(self, vendor: Vendor, faults: FaultPlan, log: RequestLog) -> None:
+    def __init__(
+        self, vendor: Vendor, faults: FaultPlan[Fault], log: RequestLog, deferral: Deferral
+    ) -> None:
         self.vendor = vendor
         self.faults = faults
         self.log = log
-        self.deferral = Deferral(vendor.clock)
+        self.deferral = deferral
 
     def reply(self, method: str, path: str, request: RawRequest) -> tuple[Reply, RequestRecord]:
         """Answer a request, with the record of it as it is in the log."""
@@ -59,7 +57,9 @@ class Exchange:
             reason = f"{operation} is called with POST."
             return self._http_refusal(service, operation, HTTPStatus.METHOD_NOT_ALLOWED, reason)
         call = judge(self.vendor, service, operation, request)
-        fault = self.faults.choose(service, operation, call.accounts, _lead_of(call))
+        fault = self.faults.choose(
+            (operation, f"{service}/{operation}"), call.accounts, _lead_of(call)
+        )
         record = self._recorded(call, fault)
         if fault is None:
             reply = right_reply(self.vendor, call)
@@ -68,7 +68,7 @@ class Exchange:
         return reply, self._answered(record, reply)
 
     def _image_reply(self, digest: str) -> tuple[Reply, RequestRecord]:
-        fault = self.faults.choose("", IMAGE, ())
+        fault = self.faults.choose((IMAGE,), ())
         record = self._new_record("", IMAGE, fault=fault)
         body, media_type = picture(digest)
         headers = {"Cache-Control": "public, max-age=86400", "ETag": f'"{digest}"'}
@@ -81,8 +81,9 @@ class Exchange:
     ) -> tuple[Reply, RequestRecord]:
         record = self._new_record(service, operation, verdict=Verdict.INVALID, reasons=(reason,))
         headers = {"Allow": "POST"} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
-        page = f"<!DOCTYPE html><html><body><h1>{status.phrase}</h1></body></html>"
-        answer = Answer(page.encode(), status=status, content_type=HTML, headers=headers)
+        answer = Answer(
+            error_page(status.phrase), status=status, content_type=HTML, headers=headers
+        )
         reply = Reply(answer)
         return reply, self._answered(record, reply)
 

@@ -9,19 +9,11 @@ from urllib.parse import parse_qsl
 from local.easycars_simulator.operations import AUTHENTICATION_FAIL, FAILED, RefusedError
 from local.easycars_simulator.request_tables import OPERATIONS, REQUEST_TOKEN, Service
 from local.easycars_simulator.schema import faults_of, read_object
-from local.easycars_simulator.tokens import TokenRefusedError
 from local.easycars_simulator.vendor import Dealer, Vendor
+from local.simulation.tokens import TokenRefusedError
+from local.simulation.wire import RawRequest
 
 UNSUPPORTED_MEDIA_TYPE = 415
-
-
-@dataclass(frozen=True, slots=True)
-class RawRequest:
-    """A request for an operation as it came: header names in lower case, the query undecoded."""
-
-    headers: Mapping[str, str]
-    query: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from local.easycars_simulator.clock import sydney_text
 from local.easycars_simulator.customers import CUSTOMER_TEXTS, Customer, UnknownCustomerError
 from local.easycars_simulator.lead_book import FOUR_PLACES, Lead
 from local.easycars_simulator.request_tables import LEAD_STATUS_DELETED
+from local.easycars_simulator.sydney_time import sydney_text
 from local.easycars_simulator.vendor import Dealer, Vendor
 
 AUTHENTICATION_FAIL = 1

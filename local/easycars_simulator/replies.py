@@ -1,9 +1,7 @@
 """What goes back over the wire: the right answer, or what a fault makes of it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import Enum
-from http import HTTPStatus
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -20,59 +18,12 @@ from local.easycars_simulator.operations import (
 from local.easycars_simulator.request_tables import REQUEST_TOKEN
 from local.easycars_simulator.stock_generator import encode_feed
 from local.easycars_simulator.vendor import Vendor
+from local.simulation.fault_play import sent_with
+from local.simulation.wire import Answer, Manner, Reply
 
-JSON = "application/json; charset=utf-8"
-HTML = "text/html; charset=utf-8"
 _RESULTS = ("LeadNumber", "QuoteNumber", "StockList", "Contacts", "Token")
 """What each operation is called for; one of them is in every payload."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-
-class Manner(Enum):
-    """How an answer is sent."""
-
-    WHOLE = "whole"
-    DRIP = "drip"
-    HALF = "half, then closed"
-    NOTHING = "closed without a word"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer, with what the request log wants to know of it.
-
-    Parameters
-    ----------
-    code
-        The ``Code`` in the body, if there is one.
-    lead_number
-        The lead created, changed or read, told to the caller or not.
-    """
-
-    body: bytes
-    status: int = HTTPStatus.OK
-    content_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
-    code: int | None = None
-    lead_number: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer and how it goes out.
-
-    Parameters
-    ----------
-    wait
-        Seconds to wait before sending; infinity waits until the simulator stops.
-    spread
-        Seconds over which :attr:`Manner.DRIP` sends.
-    """
-
-    answer: Answer
-    manner: Manner = Manner.WHOLE
-    wait: float = 0.0
-    spread: float = 0.0
 
 
 def right_reply(vendor: Vendor, call: Call) -> Reply:
@@ -111,30 +62,6 @@ def faulty_reply(
     return sent_with(fault, answer)
 
 
-def sent_with(fault: Fault, answer: Answer) -> Reply:
-    """Play the part of a fault that concerns the transport, on any answer."""
-    seconds = fault.seconds or 0.0
-    if fault.http_status is not None:
-        return Reply(_http_error(fault, fault.http_status, answer))
-    if fault.kind in _BODIES:
-        return Reply(_BODIES[fault.kind](answer))
-    match fault.kind:
-        case "slow":
-            reply = Reply(answer, wait=seconds)
-        case "drip":
-            reply = Reply(answer, Manner.DRIP, spread=seconds)
-        case "hang":
-            wait = float("inf") if fault.seconds is None else seconds
-            reply = Reply(answer, Manner.NOTHING, wait=wait)
-        case "cut_before" | "cut_after":
-            reply = Reply(answer, Manner.NOTHING)
-        case "cut_midway":
-            reply = Reply(answer, Manner.HALF)
-        case _:
-            reply = Reply(answer)
-    return reply
-
-
 def _carry_out(vendor: Vendor, call: Call) -> Payload:
     if call.refusal is not None:
         raise call.refusal
@@ -167,7 +94,7 @@ def _refusal(call: Call, refusal: RefusedError) -> Answer:
     return replace(answer, status=call.http_status)
 
 
-def _envelope(payload: Payload, code: int | None, message: str | None) -> Answer:
+def _envelope(payload: Payload, code: int | str | None, message: str | None) -> Answer:
     """Write a payload with ``Code`` and ``ErrorMessage``; without ``Code`` when it is None."""
     tail: dict[str, Any] = {"ErrorMessage": message}
     if code is not None:
@@ -177,37 +104,3 @@ def _envelope(payload: Payload, code: int | None, message: str | None) -> Answer
     else:
         body = _ENCODER.encode(payload | tail)
     return Answer(body, code=code, lead_number=payload.get("LeadNumber"))
-
-
-def _http_error(fault: Fault, status: int, answer: Answer) -> Answer:
-    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-    try:
-        title = HTTPStatus(status).phrase
-    except ValueError:
-        title = "Error"
-    return Answer(
-        _page(title),
-        status=status,
-        content_type=HTML,
-        headers=headers,
-        lead_number=answer.lead_number,
-    )
-
-
-def _page(title: str) -> bytes:
-    return f"<!DOCTYPE html><html><body><h1>{title}</h1></body></html>".encode()
-
-
-_BODIES: dict[str, Callable[[Answer], Answer]] = {
-    "html": lambda answer: replace(
-        answer,
-        body=_page("Server Error in '/ECService' Application."),
-        content_type=HTML,
-        code=None,
-    ),
-    "empty": lambda answer: replace(answer, body=b"", code=None),
-    "truncated": lambda answer: replace(
-        answer, body=answer.body[: len(answer.body) // 2], code=None
-    ),
-}
-"""What HTTP 200 carries in place of the right body."""

@@ -1,28 +1,25 @@
 """The simulator as a thing to start, ask and stop."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from local.easycars_simulator.accounts import Account, default_accounts
-from local.easycars_simulator.clock import MovableClock, sydney_text
-from local.easycars_simulator.control import ControlApi
+from local.easycars_simulator.control import control_pages
 from local.easycars_simulator.exchange import Exchange
-from local.easycars_simulator.faults import Fault, FaultPlan
-from local.easycars_simulator.http_server import SimulatorServer
+from local.easycars_simulator.faults import Fault
 from local.easycars_simulator.lead_book import Lead
-from local.easycars_simulator.request_log import RequestLog, RequestRecord
 from local.easycars_simulator.stock_generator import StockItem
+from local.easycars_simulator.sydney_time import sydney_text
 from local.easycars_simulator.vendor import Dealer, Rules, Vendor
+from local.simulation.clock import MovableClock
+from local.simulation.service import SimulatedVendor
 
-HOST = "127.0.0.1"
 DEFAULT_SEED = 2025
 
 
-class EasyCarsSimulator:
+class EasyCarsSimulator(SimulatedVendor[Fault]):
     """Both EasyCars services on this machine, strict and ready to misbehave.
 
     It serves ``{url}/StockService/<Operation>`` and ``{url}/LeadService/<Operation>`` (any path
@@ -66,8 +63,7 @@ class EasyCarsSimulator:
         state_path: Path | None = None,
         time_source: Callable[[], float] = time.time,
     ) -> None:
-        self.latency = latency
-        self.clock = MovableClock(time_source)
+        super().__init__(port, Fault, latency=latency, time_source=time_source)
         self.vendor = Vendor(
             default_accounts() if accounts is None else accounts,
             seed=seed,
@@ -76,77 +72,12 @@ class EasyCarsSimulator:
             rules=rules or Rules(),
             state_path=state_path,
         )
-        self._port = port
-        self._first_latency = latency
-        self._faults = FaultPlan()
-        self._log = RequestLog()
-        self._exchange = Exchange(self.vendor, self._faults, self._log)
-        self._control = ControlApi(self)
-        self._server: SimulatorServer | None = None
-        self._thread: threading.Thread | None = None
-        self._loaded = False
-
-    @property
-    def url(self) -> str:
-        """Address without a trailing slash.
-
-        Raises
-        ------
-        RuntimeError
-            The port is not chosen before the first start.
-        """
-        if not self._port:
-            message = "The simulator has no address before it is started."
-            raise RuntimeError(message)
-        return f"http://{HOST}:{self._port}"
-
-    def start(self) -> Self:
-        """Listen and answer in threads.
-
-        Raises
-        ------
-        OSError
-            The port is in use.
-        """
-        if self._server is not None:
-            return self
-        server = SimulatorServer(
-            (HOST, self._port),
-            self._exchange,
-            latency=lambda: self.latency,
-            own_pages=self._control.answer,
+        self.serve_with(
+            Exchange(self.vendor, self.fault_plan, self.log, self.deferral),
+            control_pages(self).answer,
+            load=self.vendor.load,
+            close=self.vendor.close,
         )
-        self._port = server.server_address[1]
-        if not self._loaded:
-            self.vendor.load()
-            self._loaded = True
-        self._server = server
-        self._thread = threading.Thread(
-            target=server.serve_forever, args=(0.02,), name="easycars-simulator", daemon=True
-        )
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Close all connections and free the port; what waits to be committed late is dropped."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.end()
-        self._thread.join()
-        self._exchange.deferral.stop()
-        self.vendor.close()
-        self._server = self._thread = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def accounts(self) -> list[Account]:
         """List the dealer accounts, secrets included."""
@@ -155,48 +86,6 @@ class EasyCarsSimulator:
     def add_account(self, account: Account) -> None:
         """Add a client and account pair; raises ValueError when a secret contradicts."""
         self.vendor.add_account(account)
-
-    def add_fault(self, kind: str, **options: Any) -> Fault:  # noqa: ANN401 - those of Fault
-        """Play a fault: see :class:`~local.easycars_simulator.faults.Fault` for the options."""
-        fault = Fault(kind=kind, **options)
-        self._faults.add(fault)
-        return fault
-
-    def put_fault(self, fault: Fault) -> None:
-        """Play a fault made elsewhere."""
-        self._faults.add(fault)
-
-    def faults(self) -> list[tuple[Fault, int | None]]:
-        """List the faults not used up, each with how often it is still to come."""
-        return self._faults.active()
-
-    def clear_faults(self) -> None:
-        """Behave again; requests kept waiting already stay so."""
-        self._faults.clear()
-
-    def requests(self, operation: str | None = None) -> list[RequestRecord]:
-        """List the requests seen, in the order of arrival."""
-        return self._log.records(operation)
-
-    def invalid_requests(self) -> list[RequestRecord]:
-        """List the requests that break the vendor's documents."""
-        return self._log.invalid()
-
-    def counts(self) -> dict[str, int]:
-        """Count the requests seen by operation."""
-        return self._log.counts()
-
-    def peak_concurrency(self) -> int:
-        """Tell how many requests were under way at once at most."""
-        return self._log.peak_concurrency()
-
-    def under_way(self) -> int:
-        """Tell how many requests are under way now."""
-        return self._log.under_way()
-
-    def clear_requests(self) -> None:
-        """Forget the requests seen."""
-        self._log.clear()
 
     def leads(self, account: str | None = None) -> list[dict[str, Any]]:
         """List leads, also those of other sources, each with its customer as it is now."""
@@ -256,30 +145,14 @@ class EasyCarsSimulator:
             raise LookupError(message)
         dealer.book.edit_lead(number, fields=fields or {}, status=status)
 
-    def advance_clock(self, seconds: float) -> None:
-        """Move the vendor's clock, by which tokens expire and late commits fall due."""
-        self.clock.advance(seconds)
-
-    def let_time_pass(self, seconds: float) -> None:
-        """Let time pass as a test does that moves a database's times back: see the clock's."""
-        self.clock.let_pass(seconds)
-
     def revoke_tokens(self, account: str | None = None) -> None:
         """Make all tokens issued so far, or those of an account's clients, invalid."""
         self.vendor.revoke_tokens(account)
 
-    def waiting_commits(self) -> int:
-        """Count requests of ``late_commit`` that are still to be carried out."""
-        return self._exchange.deferral.waiting()
-
     def reset(self) -> None:
         """Be as at the first start: its accounts and stock, no leads, faults or requests."""
-        self._faults.clear()
-        self._exchange.deferral.clear()
         self.vendor.reset()
-        self._log.clear()
-        self.clock.reset()
-        self.latency = self._first_latency
+        self.forget_what_happened()
 
     def _dealers(self, account: str | None) -> list[Dealer]:
         if account is None:

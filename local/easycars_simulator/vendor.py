@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from local.easycars_simulator.accounts import Account, account_from_json
-from local.easycars_simulator.clock import MovableClock
 from local.easycars_simulator.dealer_stock import DealerStock
-from local.easycars_simulator.journal import Journal
 from local.easycars_simulator.lead_book import Lead, LeadBook
 from local.easycars_simulator.request_tables import Service
-from local.easycars_simulator.tokens import TOKEN_LIFE, TokenIssuer
+from local.simulation.clock import MovableClock
+from local.simulation.journal import Journal
+from local.simulation.tokens import TOKEN_LIFE, TokenIssuer
 
 OTHER_SOURCE = "another-lead-source"
 

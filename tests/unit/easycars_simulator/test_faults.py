@@ -2,18 +2,16 @@ import json
 
 import pytest
 
-from local.easycars_simulator.faults import (
-    VARIANTS,
-    Fault,
-    FaultPlan,
-    fault_as_json,
-    fault_from_json,
-)
+from local.easycars_simulator.faults import VARIANTS, Fault
 from local.easycars_simulator.malformed_items import spoil
+from local.simulation.faults import FaultPlan, fault_as_json, fault_from_json
 
 
-def strikes(plan: FaultPlan, count: int, operation: str = "CreateLead") -> list[bool]:
-    return [plan.choose("LeadService", operation, ("EC1",)) is not None for _ in range(count)]
+def strikes(plan: FaultPlan[Fault], count: int, operation: str = "CreateLead") -> list[bool]:
+    return [
+        plan.choose((operation, f"LeadService/{operation}"), ("EC1",)) is not None
+        for _ in range(count)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -41,14 +39,14 @@ def test_a_fault_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> Non
 
 
 def test_a_fault_strikes_so_many_times() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="cut_after", times=2))
     assert strikes(plan, 4) == [True, True, False, False]
     assert plan.active() == []
 
 
 def test_a_fault_without_times_stays_until_cleared() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="cut_after", times=None))
     assert strikes(plan, 3) == [True] * 3
     plan.clear()
@@ -56,7 +54,7 @@ def test_a_fault_without_times_stays_until_cleared() -> None:
 
 
 def test_a_fault_can_let_requests_through_first() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="cut_after", after=2))
     assert strikes(plan, 4) == [False, False, True, False]
 
@@ -74,45 +72,45 @@ def test_a_fault_can_let_requests_through_first() -> None:
 def test_a_fault_meets_its_operation_and_account_only(
     operation: str | None, account: str | None, met: bool
 ) -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="empty", operation=operation, account=account))
     assert strikes(plan, 1) == [met]
 
 
 def test_a_fault_can_meet_the_tokens_of_one_service() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="empty", operation="StockService/RequestToken"))
-    assert plan.choose("LeadService", "RequestToken", ()) is None
-    assert plan.choose("StockService", "RequestToken", ()) is not None
+    assert plan.choose(("RequestToken", "LeadService/RequestToken"), ()) is None
+    assert plan.choose(("RequestToken", "StockService/RequestToken"), ()) is not None
 
 
 def test_a_fault_per_lead_meets_each_lead_so_many_times() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="cut_after", per="lead", times=1))
     asked = ["a", "b", "a", None, "c", "b"]
-    chosen = [plan.choose("LeadService", "CreateLead", (), lead) for lead in asked]
+    chosen = [plan.choose(("CreateLead", "LeadService/CreateLead"), (), lead) for lead in asked]
     assert [fault is not None for fault in chosen] == [True, True, False, False, True, False]
     assert plan.active() == [(Fault(kind="cut_after", per="lead", times=1), None)]
 
 
 def test_a_fault_per_lead_lets_each_lead_through_first() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="cut_after", per="lead", after=1, times=None))
-    chosen = [plan.choose("LeadService", "CreateLead", (), lead) for lead in "aabab"]
+    chosen = [plan.choose(("CreateLead", "LeadService/CreateLead"), (), lead) for lead in "aabab"]
     assert [fault is not None for fault in chosen] == [False, True, False, True, True]
 
 
 def test_the_first_added_strikes_first() -> None:
-    plan = FaultPlan()
+    plan = FaultPlan[Fault]()
     plan.add(Fault(kind="empty"))
     plan.add(Fault(kind="html"))
-    chosen = [plan.choose("LeadService", "CreateLead", ()) for _ in range(2)]
+    chosen = [plan.choose(("CreateLead", "LeadService/CreateLead"), ()) for _ in range(2)]
     assert [fault and fault.kind for fault in chosen] == ["empty", "html"]
 
 
 def test_chance_is_repeatable_by_its_seed() -> None:
     def drawn(seed: int) -> list[bool]:
-        plan = FaultPlan()
+        plan = FaultPlan[Fault]()
         plan.add(Fault(kind="empty", times=None, probability=0.3, seed=seed))
         return strikes(plan, 200)
 
@@ -126,7 +124,7 @@ def test_a_fault_survives_json() -> None:
     )
     written = fault_as_json(fault, 2)
     assert written.pop("left") == 2
-    assert fault_from_json(json.loads(json.dumps(written))) == fault
+    assert fault_from_json(Fault, json.loads(json.dumps(written))) == fault
 
 
 @pytest.mark.parametrize(
@@ -135,7 +133,7 @@ def test_a_fault_survives_json() -> None:
 )
 def test_a_posted_fault_that_cannot_be_read_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"\."):
-        fault_from_json(given)
+        fault_from_json(Fault, given)
 
 
 @pytest.mark.parametrize(

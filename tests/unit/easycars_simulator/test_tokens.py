@@ -5,7 +5,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from local.easycars_simulator.tokens import TokenIssuer, TokenRefusedError
+from local.simulation.tokens import TokenIssuer, TokenRefusedError
 
 
 class Clock:

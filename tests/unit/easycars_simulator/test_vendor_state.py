@@ -9,12 +9,13 @@ import pytest
 
 from local.easycars_simulator import Account, default_accounts
 from local.easycars_simulator.accounts import account_from_json
-from local.easycars_simulator.clock import MovableClock, sydney_text
 from local.easycars_simulator.dealer_stock import DealerStock, StockChangeError
-from local.easycars_simulator.deferral import Deferral
-from local.easycars_simulator.journal import Journal
-from local.easycars_simulator.request_log import RequestLog, RequestRecord, Verdict
+from local.easycars_simulator.sydney_time import sydney_text
 from local.easycars_simulator.vendor import Rules, Vendor
+from local.simulation.clock import MovableClock
+from local.simulation.deferral import Deferral
+from local.simulation.journal import Journal
+from local.simulation.request_log import RequestLog, RequestRecord, Verdict
 
 DEALER = default_accounts(2, vehicles=30)[1]
 

@@ -5,7 +5,7 @@ import itertools
 import threading
 from collections.abc import Callable
 
-from local.easycars_simulator.clock import MovableClock
+from local.simulation.clock import MovableClock
 
 _TICK = 0.02
 """Seconds between looks at the clock, which can be moved at any time."""

@@ -10,25 +10,38 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 
-from local.easycars_simulator.exchange import Exchange
-from local.easycars_simulator.judgement import RawRequest
-from local.easycars_simulator.replies import Answer, Manner, Reply
+from local.simulation.request_log import RequestLog, RequestRecord
+from local.simulation.wire import Answer, Manner, RawRequest, Reply
 
-_LOG = logging.getLogger("local.easycars_simulator")
+_LOG = logging.getLogger("local.simulation")
 MAX_BODY = 2_000_000
 IDLE_SECONDS = 75.0
 _DRIP_STEPS = 100
 _LOOK_EVERY = 0.05
 """Seconds between looks whether a client that is kept waiting is still there."""
 _CLOSING_GRACE = 5.0
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 type OwnPages = Callable[[str, str, str, bytes], Answer | None]
 """Method, path, query and body to the answer of what is not the vendor's, or None."""
 
 
+class Exchange(Protocol):
+    """A vendor, as the server sees it."""
+
+    log: RequestLog
+
+    def reply(self, method: str, path: str, request: RawRequest) -> tuple[Reply, RequestRecord]:
+        """Answer a request, with the record of it as it is in the log."""
+
+    def finish(self, record: RequestRecord, seconds: float) -> None:
+        """Write down how long a request took."""
+
+
 class SimulatorServer(ThreadingHTTPServer):
-    """Serves the vendor, a thread per connection, until :meth:`end`.
+    """Serves a vendor, a thread per connection, until :meth:`end`.
 
     Parameters
     ----------
@@ -95,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: SimulatorServer
     protocol_version = "HTTP/1.1"
-    server_version = "EasyCarsSimulator"
+    server_version = "VendorSimulator"
     sys_version = ""
     disable_nagle_algorithm = True
     wbufsize = -1
@@ -182,8 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_head(self, answer: Answer) -> None:
         self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
+        if answer.status not in _WITHOUT_BODY:
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if self.close_connection:

@@ -1,4 +1,4 @@
-"""What the vendor saw: every request, judged, with secrets and personal data left out."""
+"""What a vendor saw: every request, judged, with secrets and personal data left out."""
 
 import threading
 from collections import Counter, deque
@@ -30,13 +30,16 @@ class RequestRecord:
     at
         Seconds since 1970 UTC on the vendor's clock, on arrival.
     account
-        Account number, when it is one the vendor knows.
+        The dealer's account or environment, when it is one the vendor knows.
     reasons
         What breaks the documents; field names, never values.
     fault
         Kind of the fault it met.
     status, code
-        What was (or would have been) answered; None while it is under way or cut.
+        What was (or would have been) answered, in HTTP and in the vendor's own codes; None while
+        it is under way.
+    lead_number, external_id
+        What the vendor calls the lead the request is about, and what its sender does.
     seconds
         How long it took by the wall clock.
     """
@@ -50,7 +53,7 @@ class RequestRecord:
     reasons: tuple[str, ...] = ()
     fault: str | None = None
     status: int | None = None
-    code: int | None = None
+    code: int | str | None = None
     lead_number: str | None = None
     external_id: str | None = None
     seconds: float = 0.0

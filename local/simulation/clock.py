@@ -1,12 +1,8 @@
-"""The vendor's clock, which a test can move forward."""
+"""A vendor's clock, which a test can move forward."""
 
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
-SYDNEY = ZoneInfo("Australia/Sydney")
 
 
 class MovableClock:
@@ -46,8 +42,3 @@ class MovableClock:
         """Go back to the source's time."""
         with self._lock:
             self._advanced = self._passed = 0.0
-
-
-def sydney_text(moment: float) -> str:
-    """Write a moment as the vendor does: ``dd/MM/yyyy HH:mm:ss`` in Sydney (Lead API, 1.7)."""
-    return datetime.fromtimestamp(moment, UTC).astimezone(SYDNEY).strftime("%d/%m/%Y %H:%M:%S")
