@@ -196,6 +196,7 @@ def new_delivery(
     return LeadDelivery(
         ledger=PostgresLedger(database),
         queue=queue,
+        elsewhere=queue,
         sink=EasyCarsLeadSink(client),
         vault=vault,
         breaker=PostgresBreaker(database),

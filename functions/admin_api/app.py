@@ -23,7 +23,7 @@ from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.s3 import JsonBucket
 from forecourt.aws.schedules import EventBridgeSchedules
 from forecourt.aws.secrets import SecretStore
-from forecourt.aws.sqs import SqsWakeUps
+from forecourt.aws.sqs import RoutedWakeUps
 from forecourt.aws.step_functions import SyncStateMachine
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
@@ -64,7 +64,9 @@ def api() -> AdminApi:
     audit_log = PostgresAuditLog(database)
     dealerships = PostgresDealerships(database)
     replays = PostgresReplays(database)
-    wake_ups = SqsWakeUps(settings.leads_queue_url)
+    wake_ups = RoutedWakeUps(
+        leads_queue_url=settings.leads_queue_url, dynamics_queue_url=settings.dynamics_queue_url
+    )
     reports = PostgresLeadReports(database)
     site_keys = PostgresSiteKeys(database)
     files = SiteFiles(site_keys=site_keys, documents=JsonBucket(settings.run_bucket))

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from forecourt.aws.delivery_metrics import EmfDeliveryMetrics
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.sns import SnsAlerts, SnsLeadEvents
-from forecourt.aws.sqs import SqsLeadQueue
+from forecourt.aws.sqs import SqsLeadQueue, SqsWakeUps
 from forecourt.aws.sqs_event import failures_of, messages_of
 from forecourt.defects import only_redacted_errors
 from forecourt.easycars.client import EasyCarsClient
@@ -52,6 +52,7 @@ def wire(on_step: OnStep = unwatched) -> LeadDelivery:
     return LeadDelivery(
         ledger=PostgresLedger(database()),
         queue=SqsLeadQueue(settings().leads_queue_url, settings().leads_dlq_url),
+        elsewhere=SqsWakeUps(settings().dynamics_queue_url),
         sink=EasyCarsLeadSink(easycars()),
         vault=vault,
         prober=Prober(ledger=PostgresProbes(database()), probe=probe, vault=vault),

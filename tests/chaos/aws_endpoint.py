@@ -101,6 +101,7 @@ class AwsEndpoint:
             "DATABASE_SECRET_ARN": ARN.format(service="secretsmanager", name="database"),
             "LEADS_QUEUE_URL": f"{self.url}/123456789012/{LEADS}",
             "LEADS_DLQ_URL": f"{self.url}/123456789012/{DEAD_LETTERS}",
+            "DYNAMICS_QUEUE_URL": f"{self.url}/123456789012/dynamics",
             "CREDENTIALS_KEY_ARN": ARN.format(service="kms", name="key/credentials"),
             "ALERT_TOPIC_ARN": ARN.format(service="sns", name="alerts"),
             "RUN_BUCKET": "forecourt-runs",

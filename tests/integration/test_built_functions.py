@@ -70,6 +70,8 @@ def complete_environment(nobody: str) -> dict[str, str]:
         "DATABASE_SSLMODE": "disable",
         "LEADS_QUEUE_URL": f"http://{nobody}/123456789012/leads",
         "LEADS_DLQ_URL": f"http://{nobody}/123456789012/dead",
+        "DYNAMICS_QUEUE_URL": f"http://{nobody}/123456789012/dynamics",
+        "DYNAMICS_DLQ_URL": f"http://{nobody}/123456789012/dynamics-dead",
         "RUN_BUCKET": "runs",
         "SITE_KEY_SECRET_ARN": arn.format("secretsmanager", "secret:site-key"),
         "CREDENTIALS_KEY_ARN": arn.format("kms", "key/1"),

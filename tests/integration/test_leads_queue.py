@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from forecourt.aws.sqs import SqsLeadQueue
+from forecourt.aws.sqs import RoutedWakeUps, SqsLeadQueue
 from forecourt.errors import ForecourtError
 from forecourt.leads.message import WakeUpMessage, parse_message
 from forecourt.leads.wake_ups import WakeUp
@@ -136,5 +137,27 @@ def test_hiding_what_is_no_longer_ours_harms_nobody(queue: SqsLeadQueue, queue_u
     boto3.client("sqs").send_message(QueueUrl=queue_url, MessageBody="{}")
 
     queue.hide(queued("{}"), 30)
+
+    assert len(take(queue_url)) == 1
+
+
+def test_a_wake_up_goes_to_the_queue_of_its_crm(queue_url: str) -> None:
+    dynamics_url = boto3.client("sqs").create_queue(QueueName="dynamics")["QueueUrl"]
+    queues = RoutedWakeUps(leads_queue_url=queue_url, dynamics_queue_url=dynamics_url)
+
+    assert queues.send_wake_ups([wake_up(1), replace(wake_up(2), target="Dynamics")]) == []
+
+    found = {url: [json.loads(m["Body"]) for m in take(url)] for url in (queue_url, dynamics_url)}
+    assert [body["deliveryId"] for body in found[queue_url]] == [1]
+    assert [body["deliveryId"] for body in found[dynamics_url]] == [2]
+
+
+def test_what_one_of_two_queues_does_not_take_is_given_back(queue_url: str) -> None:
+    queues = RoutedWakeUps(
+        leads_queue_url=queue_url, dynamics_queue_url=queue_url.replace("leads", "gone")
+    )
+    lost = replace(wake_up(2), target="Dynamics")
+
+    assert queues.send_wake_ups([lost, wake_up(1)]) == [lost]
 
     assert len(take(queue_url)) == 1

@@ -70,6 +70,10 @@ def make_resources(database_login: Mapping[str, str] | None = None) -> AwsAccoun
     """Make them in the account that boto3 reaches."""
     queue_url = boto3.client("sqs").create_queue(QueueName="leads")["QueueUrl"]
     dead_letter_url = boto3.client("sqs").create_queue(QueueName="leads-dlq")["QueueUrl"]
+    dynamics_url = boto3.client("sqs").create_queue(QueueName="dynamics")["QueueUrl"]
+    dynamics_dead_letter_url = boto3.client("sqs").create_queue(QueueName="dynamics-dlq")[
+        "QueueUrl"
+    ]
     boto3.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
@@ -94,6 +98,8 @@ def make_resources(database_login: Mapping[str, str] | None = None) -> AwsAccoun
         environment={
             "LEADS_QUEUE_URL": queue_url,
             "LEADS_DLQ_URL": dead_letter_url,
+            "DYNAMICS_QUEUE_URL": dynamics_url,
+            "DYNAMICS_DLQ_URL": dynamics_dead_letter_url,
             "RUN_BUCKET": BUCKET,
             "SITE_KEY_SECRET_ARN": site_key["ARN"],
             "DATABASE_SECRET_ARN": login["ARN"],

@@ -179,6 +179,7 @@ class Scene:
         self.vault = WatchedVault(self.credentials)
         self.sink: ScriptedSink = beside.sink if beside else ScriptedSink()
         self.queue: MemoryQueue = beside.queue if beside else MemoryQueue()
+        self.elsewhere_queue: MemoryQueue = beside.elsewhere_queue if beside else MemoryQueue()
         self.alerts = Alerts()
         self.events = Events()
         self.counts = Counts()
@@ -203,6 +204,7 @@ class Scene:
             **{
                 "ledger": self.ledger,
                 "queue": self.queue,
+                "elsewhere": self.elsewhere_queue,
                 "sink": self.sink,
                 "vault": self.vault,
                 "breaker": PostgresBreaker(self.database),

@@ -60,7 +60,8 @@ def test_every_queue_is_watched_for_messages_and_for_age(
 ) -> None:
     for queue in template.of_type("AWS::SQS::Queue"):
         # Copying receives every dead letter, which takes it out of SQS' own age.
-        ours = queue == "LeadsDeadLetterQueue" and metric == "ApproximateAgeOfOldestMessage"
+        copied = queue in {"LeadsDeadLetterQueue", "DynamicsDeadLetterQueue"}
+        ours = copied and metric == "ApproximateAgeOfOldestMessage"
         wanted = ("delivery_sweeper", "OldestDeadLetterSeconds") if ours else (queue, metric)
         assert wanted in watched(template)
 

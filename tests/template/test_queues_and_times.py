@@ -52,6 +52,15 @@ def test_leads_wait_a_week_for_a_database_and_dead_letters_two(template: SamTemp
     assert queues["LeadsDeadLetterQueue"]["MessageRetentionPeriod"] == 14 * day
 
 
+def test_wake_ups_for_dynamics_wait_as_long_as_leads_do(template: SamTemplate) -> None:
+    queues = template.of_type("AWS::SQS::Queue")
+
+    for name in ("VisibilityTimeout", "MessageRetentionPeriod"):
+        assert queues["DynamicsQueue"][name] == queues["LeadsQueue"][name]
+    redrive = [queues[name]["RedrivePolicy"] for name in ("DynamicsQueue", "LeadsQueue")]
+    assert redrive[0]["maxReceiveCount"] == redrive[1]["maxReceiveCount"]
+
+
 def test_queues_are_encrypted(template: SamTemplate) -> None:
     for queue in template.of_type("AWS::SQS::Queue").values():
         assert queue["SqsManagedSseEnabled"] is True

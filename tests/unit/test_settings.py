@@ -20,6 +20,8 @@ ARN = "arn:aws:service:ap-southeast-2:123456789012:thing"
 COMPLETE = {
     "LEADS_QUEUE_URL": "https://sqs.example/1/leads",
     "LEADS_DLQ_URL": "https://sqs.example/1/dead",
+    "DYNAMICS_QUEUE_URL": "https://sqs.example/1/dynamics",
+    "DYNAMICS_DLQ_URL": "https://sqs.example/1/dynamics-dead",
     "RUN_BUCKET": "runs",
     "SITE_KEY_SECRET_ARN": ARN,
     "DATABASE_HOST": "db.example",

@@ -116,6 +116,21 @@ class _LeadsQueues(_LeadsQueue):
         )
 
 
+class _DynamicsQueue(FunctionSettings):
+    dynamics_queue_url: Url = Field(description="the https address of the Dynamics queue")
+
+
+class _DynamicsQueues(_DynamicsQueue):
+    dynamics_dlq_url: Url = Field(description="the https address of the Dynamics dead-letter queue")
+
+
+class _Dynamics(FunctionSettings):
+    dynamics_url: Url | None = Field(
+        default=None,
+        description="the address that answers in place of every Dynamics 365, or nothing",
+    )
+
+
 class _RunBucket(FunctionSettings):
     run_bucket: Name = Field(description="the name of the bucket for plans and site files")
 
@@ -176,7 +191,7 @@ class LeadIntakeSettings(_LeadsQueue, _RunBucket, _SiteKeySecret, _Edge):
 
 
 class LeadDeliverySettings(
-    _Database, _LeadsQueues, _CredentialsKey, _EasyCars, _AlertTopic, _LeadEventsTopic
+    _Database, _LeadsQueues, _DynamicsQueue, _CredentialsKey, _EasyCars, _AlertTopic, _LeadEventsTopic
 ):
     """Settings of ``lead_delivery``."""
 
@@ -228,6 +243,8 @@ class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):
 class AdminApiSettings(
     _Database,
     _LeadsQueues,
+    _DynamicsQueues,
+    _Dynamics,
     _RunBucket,
     _CredentialsKey,
     _SiteKeySecret,

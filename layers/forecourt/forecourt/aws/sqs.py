@@ -1,4 +1,4 @@
-"""The leads queue as the delivery sees it: wake-ups, dead letters, later returns."""
+"""The queues as deliveries see them: wake-ups, dead letters, later returns."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecourt.aws.clients import AwsError, create_client, error_code, translate
 from forecourt.leads.message import QueuedMessage
-from forecourt.leads.wake_ups import WakeUp
+from forecourt.leads.wake_ups import DYNAMICS, EASYCARS, WakeUp
 from forecourt.logs import get_logger
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ATTRIBUTE_LENGTH = 1000
 
 
 class SqsWakeUps:
-    """Sends wake-ups to the leads queue, a standard one.
+    """Sends wake-ups to one queue, a standard one.
 
     ``MessageGroupId`` is the dealership, so that the queue shares fairly (decision 2).
     """
@@ -57,6 +57,25 @@ class SqsWakeUps:
                 continue
             unsent.extend(chunk[int(entry["Id"])] for entry in answer.get("Failed", []))
         return unsent
+
+
+class RoutedWakeUps:
+    """Sends each wake-up to the queue of the CRM its delivery is for."""
+
+    def __init__(self, *, leads_queue_url: str, dynamics_queue_url: str) -> None:
+        self._queues = {
+            EASYCARS: SqsWakeUps(leads_queue_url),
+            DYNAMICS: SqsWakeUps(dynamics_queue_url),
+        }
+
+    def send_wake_ups(self, wake_ups: Sequence[WakeUp]) -> Collection[WakeUp]:
+        """Send wake-ups; gives back those their queue did not take."""
+        return [
+            unsent
+            for target, queue in self._queues.items()
+            if (own := [wake_up for wake_up in wake_ups if wake_up.target == target])
+            for unsent in queue.send_wake_ups(own)
+        ]
 
 
 class SqsLeadQueue(SqsWakeUps):

@@ -36,7 +36,7 @@ from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import LeadSink
 from forecourt.leads.steps import OnStep, Step, unwatched
 from forecourt.leads.tally import DeliveryMetrics, Tally
-from forecourt.leads.wake_ups import LONGEST_DELAY_SECONDS, LeadQueue, WakeUp
+from forecourt.leads.wake_ups import LONGEST_DELAY_SECONDS, LeadQueue, WakeUp, WakeUps
 from forecourt.logs import get_logger
 
 _log = get_logger("lead_delivery")
@@ -75,6 +75,8 @@ class LeadDelivery:
     ----------
     ledger, queue, sink, vault, breaker, alerts, events, metrics
         The ports; each has its own page.
+    elsewhere
+        Where wake-ups of deliveries to other CRMs go.
     policy
         When what failed is tried again.
     prober
@@ -98,6 +100,7 @@ class LeadDelivery:
         alerts: Alerts,
         events: LeadEvents,
         metrics: DeliveryMetrics,
+        elsewhere: WakeUps,
         policy: RetryPolicy | None = None,
         prober: Prober | None = None,
         on_step: OnStep = unwatched,
@@ -107,6 +110,7 @@ class LeadDelivery:
         policy = RetryPolicy() if policy is None else policy
         self._ledger = ledger
         self._queue = queue
+        self._elsewhere = elsewhere
         self._policy = policy
         self._prober = prober
         self._on_step = on_step
@@ -162,6 +166,7 @@ class LeadDelivery:
             intake = self._reception.take_in(batch)
             accepted = intake.accepted
             self._on_step(Step.STORED)
+            self._wake_elsewhere(intake.elsewhere)
             self._deliver(batch, intake, worker, seconds_left)
         except RetryableError as error:
             self._interrupted(error)
@@ -179,6 +184,17 @@ class LeadDelivery:
             self._queue.hide(message, batch.wait_of(message))
         self._tally.hand_over()
         return [message.message_id for message in returning]
+
+    def _wake_elsewhere(self, wake_ups: Sequence[WakeUp]) -> None:
+        """Wake who brings new leads to other CRMs; what the queue does not take, the sweeper does.
+
+        A message about a lead that is not on disk yet does no harm: whoever gets it looks.
+        """
+        unsent = self._elsewhere.send_wake_ups(wake_ups) if wake_ups else ()
+        if unsent:
+            _log.warning(
+                "The sweeper wakes these deliveries", delivery_ids=[w.delivery_id for w in unsent]
+            )
 
     def _announce(
         self, accepted: Sequence[AcceptedLead], seconds_left: Callable[[], float]

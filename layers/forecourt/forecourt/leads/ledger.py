@@ -107,11 +107,13 @@ class Accepted:
     """What became of leads that were to be stored, by external id.
 
     ``new`` holds those that were not there before, as :meth:`DeliveryLedger.look` shows them;
-    ``refused`` those that cannot be stored, and why.
+    ``refused`` those that cannot be stored, and why. ``elsewhere`` are deliveries to other CRMs,
+    which another worker makes; they count as woken.
     """
 
     new: Mapping[UUID, DeliveryView | None]
     refused: Mapping[UUID, SkippableError]
+    elsewhere: Sequence[WakeUp] = ()
 
 
 class DeliveryLedger(Protocol):
@@ -123,9 +125,10 @@ class DeliveryLedger(Protocol):
     """
 
     def accept(self, leads: Sequence[LeadMessage]) -> Accepted:
-        """Store leads that are new, with their delivery rows.
+        """Store leads that are new, with a delivery row per active connection.
 
-        A lead that is there already stays as it is.
+        With no connection at all it is an EasyCars row, which waits for credentials. A lead that
+        is there already stays as it is.
         """
         ...
 

@@ -9,7 +9,7 @@ from forecourt.leads.announcements import AcceptedLead
 from forecourt.leads.batch import Batch
 from forecourt.leads.ledger import DeliveryLedger, DeliveryView
 from forecourt.leads.message import LeadMessage, QueuedMessage, RefusalsMessage, parse_message
-from forecourt.leads.wake_ups import LeadQueue
+from forecourt.leads.wake_ups import LeadQueue, WakeUp
 from forecourt.logs import get_logger
 
 _log = get_logger("lead_delivery")
@@ -21,12 +21,14 @@ class Intake:
 
     ``new`` are leads stored just now, None for one that is delivered nowhere; ``others`` are
     (external id, dealership) of leads that were there before, or that nobody has heard of.
-    ``accepted`` are the new ones to be announced: spam is not.
+    ``accepted`` are the new ones to be announced: spam is not. ``elsewhere`` wakes who brings new
+    leads to other CRMs.
     """
 
     new: Mapping[UUID, DeliveryView | None]
     others: set[tuple[UUID, int]]
     accepted: Sequence[AcceptedLead] = ()
+    elsewhere: Sequence[WakeUp] = ()
 
 
 class Reception:
@@ -73,6 +75,7 @@ class Reception:
             new=accepted.new,
             others={pair for pair in about if pair[0] not in seen},
             accepted=[_accepted(leads[lead]) for lead in accepted.new if not leads[lead].spam],
+            elsewhere=accepted.elsewhere,
         )
 
     def bury_lead(self, batch: Batch, lead: UUID, reason: SkippableError) -> None:

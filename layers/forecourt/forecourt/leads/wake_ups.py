@@ -1,4 +1,4 @@
-"""The port to the leads queue: wake-ups, dead letters, and messages that come back later."""
+"""The ports to the queues: wake-ups, dead letters, and messages that come back later."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,10 @@ from typing import Protocol
 from uuid import UUID
 
 from forecourt.leads.message import QueuedMessage
+
+EASYCARS = "EasyCars"
+DYNAMICS = "Dynamics"
+"""Which CRM a delivery is for, as the ledger writes it; each has a queue of its own."""
 
 LONGEST_DELAY_SECONDS = 900
 """What SQS allows for DelaySeconds; what is due later the sweeper wakes."""
@@ -20,12 +24,13 @@ MOST_WOKEN_PER_DEALERSHIP = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WakeUp:
-    """A call to look at one delivery again, ``delay`` whole seconds from now."""
+    """A call to look at one delivery to ``target`` again, ``delay`` whole seconds from now."""
 
     delivery_id: int
     external_id: UUID
     dealership_id: int
     delay: int = 0
+    target: str = EASYCARS
 
 
 class WakeUps(Protocol):

@@ -44,7 +44,7 @@ _EXPIRE = """
 WITH dead AS MATERIALIZED (
     SELECT id, (%(floors)s::float8[])[greatest(attempts, 1)] AS wait FROM lead_delivery
     WHERE (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
-      AND state = 'in_progress' AND lease_until <= now()
+      AND state = 'in_progress' AND target = 'EasyCars' AND lease_until <= now()
     ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), expired AS (
     UPDATE lead_delivery d
@@ -227,7 +227,7 @@ def view_of_row(row: Mapping[str, Any]) -> DeliveryView:
 def expire_leases(
     database: Database, delivery_ids: Collection[int] | None, floors: Sequence[float]
 ) -> Collection[int]:
-    """Free deliveries whose lease has run out; says which those were.
+    """Free EasyCars deliveries whose lease has run out; says which those were.
 
     Parameters
     ----------

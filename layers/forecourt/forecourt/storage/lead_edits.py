@@ -39,7 +39,8 @@ WHERE dealership_id = %(dealership_id)s
 
 # For what these wait for a new version is no help: credentials, or a person's word.
 _REVIVED = """(d.state = 'delivered' OR (d.state = 'failed' AND coalesce(d.last_error_code NOT IN
-    ('SCOPE_CHANGED', 'NO_CONNECTION', 'CREDENTIALS_UNREADABLE'), true)))"""
+    ('SCOPE_CHANGED', 'NO_CONNECTION', 'CREDENTIALS_UNREADABLE', 'CONNECTION_UNREADABLE',
+     'DELETED_IN_DYNAMICS'), true)))"""
 
 # The row alone decides: whoever records at this moment sees the wanted version, or we see theirs.
 _WANT = f"""
@@ -52,7 +53,7 @@ SET wanted_version = l.version,
     updated_at = now()
 FROM lead l
 WHERE l.id = %(lead_id)s AND d.lead_id = l.id
-RETURNING d.id, l.external_id, d.dealership_id,
+RETURNING d.id, l.external_id, d.dealership_id, d.target,
           d.state = 'pending' AND d.next_attempt_at <= now() AS is_due
 """  # noqa: S608 - the interpolated parts are constants
 
@@ -112,8 +113,13 @@ def want_present_version(connection: Connection, lead_id: int) -> Sequence[WakeU
     """
     rows = connection.execute(_WANT, {"lead_id": lead_id}).fetchall()
     return [
-        WakeUp(delivery_id=delivery_id, external_id=external_id, dealership_id=dealership_id)
-        for delivery_id, external_id, dealership_id, is_due in rows
+        WakeUp(
+            delivery_id=delivery_id,
+            external_id=external_id,
+            dealership_id=dealership_id,
+            target=target,
+        )
+        for delivery_id, external_id, dealership_id, target, is_due in rows
         if is_due
     ]
 

@@ -21,6 +21,7 @@ from forecourt.leads.lead import (
 from forecourt.leads.ledger import LEASE_SECONDS, Accepted, DeliveryView
 from forecourt.leads.message import AddressPart, LeadMessage
 from forecourt.leads.outcome import DeliveryState
+from forecourt.leads.wake_ups import DYNAMICS, ON_ITS_WAY_SECONDS, WakeUp
 from forecourt.security.credentials import Environment
 from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Connection, Database
@@ -28,7 +29,9 @@ from forecourt.storage.postgres import Connection, Database
 if TYPE_CHECKING:
     from uuid import UUID
 
-# A delivery is born woken: the batch that stores it is working on it.
+# A delivery is born woken: the batch that stores it is working on it, or sends a message to who
+# works on the other one. A lead goes to each CRM its dealership is connected to; with no connection
+# at all it waits for EasyCars credentials.
 # In order of external_id, so that two batches with the same leads wait instead of deadlocking.
 _ACCEPT = f"""
 WITH {RELAXED}, incoming AS (
@@ -71,11 +74,17 @@ WITH {RELAXED}, incoming AS (
 ), born AS (
     INSERT INTO lead_delivery (
         lead_id, dealership_id, target, state, next_attempt_at, woken_until)
-    SELECT id, dealership_id, 'EasyCars', 'pending', now(),
-           now() + make_interval(secs => %(woken)s)
-    FROM stored
-    WHERE NOT spam
-    RETURNING id, lead_id, state
+    SELECT s.id, s.dealership_id, t.target, 'pending', now(),
+           now() + make_interval(secs => t.woken)
+    FROM stored s
+    LEFT JOIN dealership_easycars_credentials c
+        ON c.dealership_id = s.dealership_id AND c.is_active
+    LEFT JOIN dynamics_connection x ON x.dealership_id = s.dealership_id AND x.is_active
+    CROSS JOIN LATERAL (VALUES
+        ('EasyCars', %(woken)s, c.id IS NOT NULL OR x.id IS NULL),
+        ('Dynamics', %(on_its_way)s, x.id IS NOT NULL)) AS t(target, woken, is_wanted)
+    WHERE NOT s.spam AND t.is_wanted
+    RETURNING id, lead_id, target, state
 )
 SELECT i.external_id, i.dealership_id, k.external_id IS NOT NULL AS is_known,
        s.id IS NOT NULL AS is_new, b.id AS delivery_id, b.state,
@@ -84,12 +93,14 @@ SELECT i.external_id, i.dealership_id, k.external_id IS NOT NULL AS is_known,
             THEN coalesce(extract(epoch FROM c.hold_until - now()), 0)::float8
        END AS hold_left,
        c.environment,
-       extract(epoch FROM v.open_until - now())::float8 AS breaker_left
+       extract(epoch FROM v.open_until - now())::float8 AS breaker_left,
+       x.id AS dynamics_delivery_id
 FROM relaxed
 JOIN incoming i ON true
 LEFT JOIN known k ON k.external_id = i.external_id
 LEFT JOIN stored s ON s.external_id = i.external_id
-LEFT JOIN born b ON b.lead_id = s.id
+LEFT JOIN born b ON b.lead_id = s.id AND b.target = 'EasyCars'
+LEFT JOIN born x ON x.lead_id = s.id AND x.target = 'Dynamics'
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = i.dealership_id AND c.is_active
 LEFT JOIN circuit_breaker v ON v.target = 'EasyCars' AND v.environment = c.environment
 """  # noqa: S608 - the interpolated part is a constant
@@ -107,7 +118,7 @@ LEAD_COLUMNS = """
 
 
 def accept_leads(database: Database, leads: Sequence[LeadMessage]) -> Accepted:
-    """Store new leads, each with its delivery row; those there already stay as they are.
+    """Store new leads, each with its delivery rows; those there already stay as they are.
 
     A vehicle is kept only if it is the dealership's. A value the table refuses (SQLSTATE class 22
     or 23) sends the batch through row by row, so that one bad row sinks no other. Refusals are
@@ -122,6 +133,7 @@ def accept_leads(database: Database, leads: Sequence[LeadMessage]) -> Accepted:
 def _accept_one_by_one(database: Database, leads: Sequence[LeadMessage]) -> Accepted:
     new: dict[UUID, DeliveryView | None] = {}
     refused: dict[UUID, SkippableError] = {}
+    elsewhere: list[WakeUp] = []
     with database.transaction() as connection:
         for lead in leads:
             try:
@@ -137,14 +149,19 @@ def _accept_one_by_one(database: Database, leads: Sequence[LeadMessage]) -> Acce
             else:
                 new |= accepted.new
                 refused |= accepted.refused
-    return Accepted(new=new, refused=refused)
+                elsewhere.extend(accepted.elsewhere)
+    return Accepted(new=new, refused=refused, elsewhere=elsewhere)
 
 
 def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> Accepted:
     cursor = connection.cursor(row_factory=dict_row)
     rows = cursor.execute(
         _ACCEPT,
-        {"leads": Jsonb([_row(lead) for lead in leads]), "woken": LEASE_SECONDS},
+        {
+            "leads": Jsonb([_row(lead) for lead in leads]),
+            "woken": LEASE_SECONDS,
+            "on_its_way": ON_ITS_WAY_SECONDS,
+        },
     ).fetchall()
     return Accepted(
         new={row["external_id"]: _view(row) for row in rows if row["is_new"]},
@@ -157,6 +174,16 @@ def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> Accepted:
             for row in rows
             if not row["is_known"]
         },
+        elsewhere=[
+            WakeUp(
+                delivery_id=row["dynamics_delivery_id"],
+                external_id=row["external_id"],
+                dealership_id=row["dealership_id"],
+                target=DYNAMICS,
+            )
+            for row in rows
+            if row["dynamics_delivery_id"] is not None
+        ],
     )
 
 
