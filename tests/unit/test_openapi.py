@@ -65,9 +65,13 @@ LEADS = st.fixed_dictionaries(
         "consent": st.none() | st.fixed_dictionaries(
             {}, optional={"marketing": MAYBE, "text": text(2000), "version": text(50)}),
         "company": st.none() | st.dictionaries(
-            st.sampled_from(["name", "a_1", "1a", "a b", "x" * 50, "x" * 51]),
-            st.sampled_from(["x" * 500, "x" * 501, 1, 0.5, 2**53, 2**53 + 2, True, None, [], {}]),
-            max_size=4),
+            st.sampled_from(["name", "a_1", "1a", "a b", "x" * 50, "x" * 51, "readinessScore",
+                             "readiness_score", "canonicalName", "priority_category",
+                             "contact_emails", "confidence", "is_reenriched"]),
+            st.sampled_from(["x" * 500, "x" * 501, 1, 0.5, 2**53, 2**53 + 2, True, None, [], {},
+                             "x" * 10, "x" * 255, 100, 100.0, 101, -1, ["x" * 255], ["x" * 256],
+                             [{"email": "a@b.co"}], [{"value": 1}], [{}], ["x"] * 20, ["x"] * 21]),
+            max_size=4).filter(lambda one: not {"readinessScore", "readiness_score"} <= set(one)),
         "website": text(2000),
         "colour": st.just("red"),
     },

@@ -78,6 +78,7 @@ def test_delivery_can_read_what_intake_writes(website: Website) -> None:
         {"stockNumber": "never heard of"},
         {"phone": "", "message": None, "rating": " ", "address": {}, "company": {}},
         {"vehicleId": 2**31 - 1},
+        {"company": {"canonicalName": "Acme", "contact_emails": [{"email": "a@acme.example"}]}},
     ],
 )
 def test_a_lead_within_the_limits_is_accepted(website: Website, more: dict[str, Any]) -> None:
@@ -127,6 +128,10 @@ def test_a_lead_within_the_limits_is_accepted(website: Website, more: dict[str, 
          "must have a name of letters, digits and _, at most 50 long"),
         ({"company": {"n": 10**30}}, "company.n", "must be a number between -2^53 and 2^53"),
         ({"company": {"n": "x" * 501}}, "company.n", "must have at most 500 characters"),
+        ({"company": {"readiness_score": 101}}, "company.readiness_score",
+         "must be a whole number from 0 to 100"),
+        ({"company": {"domain": "a.example", "readinessScore": 1, "readiness_score": 1}},
+         "company.readinessScore", "is also given as readiness_score; keep one"),
         ({"company": {f"n{i}": 1 for i in range(31)}}, "company", "must have at most 30 members"),
         ({"colour": "red"}, "colour", "is not a known field; remove it"),
         ({"name": "a\0b"}, "name", "contains the character U+0000; remove it"),

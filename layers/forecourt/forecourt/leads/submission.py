@@ -6,23 +6,26 @@ empty fields. Lengths are in characters and are those of the columns the texts g
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
     Field,
     ModelWrapValidatorHandler,
+    ValidationError,
     model_validator,
 )
 
+from forecourt.leads.company import MOST_MEMBERS, company_faults, company_schema
 from forecourt.leads.lead import FinanceStatus, Rating, VehicleInterest
 from forecourt.problem import FieldError
 from forecourt.validation import RequestBody, validate_fields, wrong_value
 
+if TYPE_CHECKING:
+    from pydantic_core import InitErrorDetails
+
 _EMAIL_LIMIT = 100
 _LARGEST_ID = 2**31 - 1
-_LARGEST_NUMBER = 2**53
-_COMPANY_TEXT_LIMIT = 500
 
 # One @, no blanks or specials, a dot in the domain: the HTML standard's "valid e-mail address"
 # with letters of any script (RFC 6531).
@@ -30,7 +33,6 @@ _EMAIL = re.compile(
     r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f]{1,64}"
     r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W_](?:[\w-]{0,61}[^\W_])?"
 )
-_MEMBER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
 
 
@@ -49,20 +51,15 @@ def _checked_web_address(value: str) -> str:
     return value
 
 
-def _checked_member_name(value: str) -> str:
-    if _MEMBER_NAME.fullmatch(value) is None:
-        raise wrong_value(cure="must have a name of letters, digits and _, at most 50 long")
+def _checked_company(value: dict[str, Any]) -> dict[str, Any]:
+    faults: list[InitErrorDetails] = [
+        {"type": wrong_value(cure=cure), "loc": (name,), "input": None}
+        for name, cure in company_faults(value)
+    ]
+    if faults:
+        title = "company"
+        raise ValidationError.from_exception_data(title, faults)
     return value
-
-
-def _checked_company_value(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - JSON
-    if isinstance(value, str) and len(value) > _COMPANY_TEXT_LIMIT:
-        raise wrong_value(cure="must have at most 500 characters")
-    if isinstance(value, int | float) and abs(value) > _LARGEST_NUMBER:
-        raise wrong_value(cure="must be a number between -2^53 and 2^53")
-    if value is None or isinstance(value, str | int | float):
-        return value
-    raise wrong_value(cure="must be a text, a number, true, false or null")
 
 
 type _Text50 = Annotated[str, Field(max_length=50)]
@@ -79,22 +76,10 @@ type StockNumber = Annotated[str, Field(max_length=100)]
 type AddressLine = Annotated[str, Field(max_length=200)]
 type AddressPart = _Text50
 type PostCode = Annotated[str, Field(max_length=10)]
-type _MemberName = Annotated[str, AfterValidator(_checked_member_name)]
-type _CompanyValue = Annotated[Any, AfterValidator(_checked_company_value)]
 type _Company = Annotated[
-    dict[_MemberName, _CompanyValue],
-    Field(
-        max_length=30,
-        json_schema_extra={
-            "propertyNames": {"pattern": f"^{_MEMBER_NAME.pattern}$"},
-            "additionalProperties": {
-                "type": ["string", "number", "boolean", "null"],
-                "maxLength": _COMPANY_TEXT_LIMIT,
-                "minimum": -_LARGEST_NUMBER,
-                "maximum": _LARGEST_NUMBER,
-            },
-        },
-    ),
+    dict[str, Any],
+    Field(max_length=MOST_MEMBERS, json_schema_extra=company_schema()),
+    AfterValidator(_checked_company),
 ]
 type _WebAddress = Annotated[
     str,
@@ -141,8 +126,8 @@ class Consent(_Part):
 class LeadSubmission(_Part):
     """One valid lead body.
 
-    ``company`` is a flat object for Dynamics, at most 30 members. ``website`` is a field people
-    do not see; whoever fills it in is a robot.
+    ``company`` is an object for Dynamics, at most 30 members; see :mod:`forecourt.leads.company`.
+    ``website`` is a field people do not see; whoever fills it in is a robot.
     """
 
     name: Name

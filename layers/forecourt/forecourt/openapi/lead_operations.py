@@ -41,6 +41,9 @@ own. A form draws one key when it is shown and sends it with every try.
 is never passed on as a yes. What is sent is stored with the time we received it and the page it
 came from (`sourcePageUrl`, else the Origin).
 
+**Company**: what is known of the visitor's company, for Dynamics 365. The members listed are
+checked, each may be written in camelCase or with underscores, but not both. Others are kept, flat.
+
 **Honeypot**: `website` is for a field people do not see. A lead with it is answered 202, shown to
 staff as spam, and delivered nowhere.
 

@@ -1,0 +1,87 @@
+"""What a lead's company may say, and what of it is read."""
+
+from typing import Any
+
+import pytest
+
+from forecourt.leads.company import company_faults, company_values
+
+WHOLE = {
+    "canonical_name": "Acme Pty Ltd", "company_name": "Acme", "domain": "acme.example",
+    "country": "AU", "job_title": "Fleet manager", "provider": "M365", "tenant_size": "small",
+    "contact_emails": ["a@acme.example", {"email": "b@acme.example"}, {"value": "c@acme.example"}],
+    "contact_quality_score": 0, "linkedin_pattern": "{first}.{last}", "readiness_score": 100,
+    "segment": "Migration", "technical_heat": "Hot", "commercial_segment": "GREENFIELD",
+    "commercial_heat": "HIGH", "priority_category": "P1",
+    "priority_label": "P1 High Potential Greenfield", "referral_id": "r-1",
+    "azure_tenant_id": "72f988bf-86f1-41af-91ab-2d7cd011db47", "referral_type": "co-sell",
+    "ip_usage_type": "DCH", "ip_isp": "Telstra", "ip_country": "AU", "confidence": 0.75,
+    "m365_match_tags": "exchange, teams", "auto_score_version": "3.1", "is_reenriched": True,
+    "ml_weight_json": "{}",
+}  # fmt: skip
+
+
+def camel_case(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(map(str.title, rest))
+
+
+def test_every_member_may_be_written_as_the_reference_or_the_api_writes() -> None:
+    camel = {camel_case(name): value for name, value in WHOLE.items()}
+
+    assert company_faults(WHOLE) == company_faults(camel) == []
+    assert company_values(WHOLE) == company_values(camel) == WHOLE
+
+
+def test_a_member_in_both_spellings_is_refused() -> None:
+    assert company_faults({"readinessScore": 1, "readiness_score": 2}) == [
+        ("readinessScore", "is also given as readiness_score; keep one")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [
+        ("readiness_score", -1, "must be a whole number from 0 to 100"),
+        ("readiness_score", 101, "must be a whole number from 0 to 100"),
+        ("readinessScore", 70.5, "must be a whole number from 0 to 100"),
+        ("readiness_score", True, "must be a whole number from 0 to 100"),
+        ("contact_quality_score", "70", "must be a whole number from 0 to 100"),
+        ("canonical_name", "n" * 256, "must have at most 255 characters"),
+        ("provider", 365, "must be a text"),
+        ("country", ["AU"], "must be a text"),
+        ("is_reenriched", 1, "must be true or false"),
+        ("confidence", "high", "must be a number"),
+        ("confidence", True, "must be a number"),
+        ("confidence", 2**54, "must be a number between -2^53 and 2^53"),
+        ("contact_emails", ["a@b.co"] * 21, "must have at most 20 members"),
+        ("contact_emails", "x" * 256, "must have at most 255 characters"),
+        ("nameservers", ["ns1.example"], "must be a text, a number, true, false or null"),
+    ],
+)
+def test_a_value_that_is_none_is_named(name: str, value: Any, cure: str) -> None:
+    assert company_faults({name: value}) == [(name, cure)]
+
+
+@pytest.mark.parametrize("value", [[1], [{}], [{"email": 1}], [{"mail": "a@b.co"}], {}, 5, [None]])
+def test_contact_emails_are_texts_or_objects_with_one(value: Any) -> None:
+    ((name, cure),) = company_faults({"contact_emails": value})
+
+    assert name == "contact_emails"
+    assert cure.startswith("must be a list of e-mail addresses")
+
+
+def test_what_says_nothing_or_cannot_be_used_is_not_read() -> None:
+    assert company_values(
+        {
+            "canonical_name": " Acme ", "domain": " ", "country": None, "readiness_score": 85.0,
+            "provider": 365, "contact_quality_score": 101, "contact_emails": [], "colour": "red",
+            "is_reenriched": False,
+        }
+    ) == {"canonical_name": "Acme", "readiness_score": 85, "is_reenriched": False}  # fmt: skip
+
+
+def test_all_faults_are_named_at_once() -> None:
+    faults = company_faults({"a b": 1, "provider": 1, "n": {}, "segment": "Cold"})
+
+    assert [name for name, _ in faults] == ["a b", "provider", "n"]
