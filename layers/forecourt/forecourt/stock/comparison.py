@@ -55,6 +55,12 @@ class Comparison:
         """Every stock number of the feed, also of items that cannot be used."""
         return self._positions.keys()
 
+    def new_items(self) -> Iterator[tuple[str, msgspec.Raw]]:
+        """Yield what has a stock number the database does not know."""
+        for stock_number, position in self._positions.items():
+            if stock_number not in self._known:
+                yield stock_number, self._items[position - 1]
+
     @property
     def names_all(self) -> bool:
         """Whether every item has a stock number, so that what is missing can be told."""
@@ -109,5 +115,5 @@ def _dealer_owned(position: int, stock_number: str) -> ItemIssue:
         position=position,
         stock_number=stock_number,
         code="DEALER_OWNED",
-        detail="a vehicle entered by hand has this stock number and was left as it is",
+        detail="a vehicle entered by hand has this stock number or VIN and was left as it is",
     )

@@ -1,6 +1,6 @@
 """What the stock sync needs of the world; adapters in easycars, storage and aws provide it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -11,6 +11,7 @@ import msgspec
 from forecourt.errors import SkippableError
 from forecourt.images.ports import ImageRequest
 from forecourt.security.credentials import EasyCarsCredentials
+from forecourt.stock.renumbering import VinHolder
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun
 
 
@@ -72,6 +73,11 @@ class VehicleDraft(Protocol):
     @property
     def easycars_raw_data(self) -> str:
         """The item as JSON text that jsonb can hold."""
+        ...
+
+    @property
+    def easycars_vin(self) -> str | None:
+        """In capitals, None where the item has none that fits."""
         ...
 
     @property
@@ -190,6 +196,22 @@ class StockStore(Protocol):
         ------
         PermanentError
             ``LEASE_LOST``: another run holds the row now; nothing of the chunk was stored.
+        """
+        ...
+
+    def vin_holders(self, run: SyncRun, missing: Collection[str]) -> Sequence[VinHolder]:
+        """Return the dealership's vehicles with a VIN that are entered by hand or ``missing``."""
+        ...
+
+    def renumber_vehicles(
+        self, run: SyncRun, numbers: Mapping[str, str], progress: Counts
+    ) -> Collection[str]:
+        """Give vehicles their new stock numbers, by the old; returns the old of those renumbered.
+
+        Raises
+        ------
+        PermanentError
+            ``LEASE_LOST``: another run holds the row now; nothing was changed.
         """
         ...
 

@@ -66,23 +66,28 @@ def plan_removals(
     >>> plan_removals({"1": car, "2": car}, {"2"}).now
     ['1']
     """
-    standing = {
-        number: vehicle
-        for number, vehicle in known.items()
-        if vehicle.from_easycars and not vehicle.removed
-    }
-    missing = sorted(standing.keys() - seen)
+    present = standing(known)
+    missing = sorted(present.keys() - seen)
     agreed = [number for number in missing if number in accepted]
     open_ = [number for number in missing if number not in accepted]
-    gone = [number for number in open_ if standing[number].in_scope]
-    elsewhere = [number for number in open_ if not standing[number].in_scope]
-    in_scope = sum(vehicle.in_scope for vehicle in standing.values())
+    gone = [number for number in open_ if present[number].in_scope]
+    elsewhere = [number for number in open_ if not present[number].in_scope]
+    in_scope = sum(vehicle.in_scope for vehicle in present.values())
     if _too_many(len(gone), in_scope):
         return Removals(now=agreed, held=gone, elsewhere=elsewhere)
     return Removals(now=agreed + gone, elsewhere=elsewhere)
 
 
-def _too_many(gone: int, standing: int) -> bool:
-    if gone > MANY_COUNT and gone > MANY_SHARE * standing:
+def standing(known: Mapping[str, KnownVehicle]) -> dict[str, KnownVehicle]:
+    """Return the vehicles that a feed brought and none has dropped yet."""
+    return {
+        number: vehicle
+        for number, vehicle in known.items()
+        if vehicle.from_easycars and not vehicle.removed
+    }
+
+
+def _too_many(gone: int, in_all: int) -> bool:
+    if gone > MANY_COUNT and gone > MANY_SHARE * in_all:
         return True
-    return gone >= MOST_COUNT and gone > MOST_SHARE * standing
+    return gone >= MOST_COUNT and gone > MOST_SHARE * in_all

@@ -86,6 +86,18 @@ class RunReport:
                 " in the next run."
             )
 
+    def renumbered(self, numbers: Mapping[str, str]) -> None:
+        """Remember which vehicles were known again by their VIN; numbers new by old."""
+        for old, new in numbers.items():
+            self._warnings.add(
+                ItemIssue(
+                    position=0,
+                    stock_number=new,
+                    code="RENUMBERED",
+                    detail=f"the vehicle had stock number {old} and the same VIN",
+                )
+            )
+
     def rejected(self, position: int, stock_number: str, error: SkippableError) -> None:
         """Count an item that could not be mapped or stored."""
         self._rejected.add(ItemIssue.of(position, stock_number, error))

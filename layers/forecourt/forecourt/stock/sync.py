@@ -6,19 +6,23 @@ from dataclasses import asdict
 from itertools import chain
 from uuid import UUID
 
+import msgspec
+
 from forecourt.errors import ForecourtError, PermanentError, RetryableError, SkippableError
 from forecourt.logs import get_logger
 from forecourt.stock.comparison import ChangedItem, Comparison
 from forecourt.stock.ports import (
     CredentialSource,
     ImageQueue,
+    KnownVehicle,
     StockMapping,
     StockSource,
     StockStore,
     VehicleDraft,
     VehicleWrite,
 )
-from forecourt.stock.removal import plan_removals
+from forecourt.stock.removal import plan_removals, standing
+from forecourt.stock.renumbering import know_again
 from forecourt.stock.report import RunReport
 from forecourt.stock.run import Closing, SyncResult, SyncRun
 from forecourt.stock.state_machine_errors import as_state_machine_error
@@ -147,6 +151,7 @@ class StockSync:
             stock_number_of=self._mapping.stock_number_of,
             mapping_version=self._mapping.version,
         )
+        self._know_again(run, report, comparison, known, is_complete=feed.warning is None)
         told: float | None = None
         for chunk in _chunks(self._map(comparison.changed(), report)):
             now = self._clock()
@@ -180,6 +185,47 @@ class StockSync:
             report.removed(count, removals, known)
         due = self._store.due_images(run)
         report.images_queued(self._images.send(due) if due else 0, len(due))
+
+    def _know_again(
+        self,
+        run: SyncRun,
+        report: RunReport,
+        comparison: Comparison,
+        known: dict[str, KnownVehicle],
+        *,
+        is_complete: bool,
+    ) -> None:
+        """Enter new stock numbers of known vehicles into ``known``, as they are to be compared."""
+        new = list(comparison.new_items())
+        if not new:
+            return
+        missing: Collection[str] = ()
+        if is_complete and comparison.names_all:
+            missing = standing(known).keys() - comparison.seen
+        holders = self._store.vin_holders(run, missing)
+        again = know_again(holders, self._vins(new) if holders else {})
+        for number in again.dealer_owned:
+            known[number] = KnownVehicle(
+                None, from_easycars=False, created_by_job=False, written_by_job=False
+            )
+        if not again.renumbered:
+            return
+        done = self._store.renumber_vehicles(run, again.renumbered, report.counts)
+        numbers = {old: new for old, new in again.renumbered.items() if old in done}
+        for old, number in numbers.items():
+            known[number] = known.pop(old)._replace(content_hash=None)
+        report.renumbered(numbers)
+
+    def _vins(self, new: Iterable[tuple[str, msgspec.Raw]]) -> dict[str, str]:
+        vins = {}
+        for number, raw in new:
+            try:
+                vin = self._mapping.draft(raw).easycars_vin
+            except SkippableError:  # told when its turn to be written has come
+                continue
+            if vin is not None:
+                vins[number] = vin
+        return vins
 
     def _map(self, changed: Iterable[ChangedItem], report: RunReport) -> Iterator[VehicleWrite]:
         for item in changed:

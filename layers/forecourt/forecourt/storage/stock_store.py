@@ -9,8 +9,16 @@ from forecourt.stock.due import SyncKind
 from forecourt.stock.job_end import DealershipEnd, JobSummary
 from forecourt.stock.plan import SyncJob
 from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
+from forecourt.stock.renumbering import VinHolder
 from forecourt.stock.run import Closing, Counts, SyncResult, SyncRun, SyncType
-from forecourt.storage import sync_jobs, sync_logs, sync_settling, vehicle_images, vehicles
+from forecourt.storage import (
+    sync_jobs,
+    sync_logs,
+    sync_settling,
+    vehicle_images,
+    vehicle_numbers,
+    vehicles,
+)
 from forecourt.storage.postgres import Database
 from forecourt.storage.settings import PostgresSettings
 
@@ -57,6 +65,18 @@ class PostgresStockStore:
             sync_logs.renew(connection, run, progress)
             each = vehicles.upsert_each(connection, *where, kept)
         return list(zip(kept, each, strict=True))
+
+    def vin_holders(self, run: SyncRun, missing: Collection[str]) -> Sequence[VinHolder]:
+        """Return the dealership's vehicles with a VIN that are entered by hand or ``missing``."""
+        return vehicle_numbers.vin_holders(self._database.connection(), run.dealership_id, missing)
+
+    def renumber_vehicles(
+        self, run: SyncRun, numbers: Mapping[str, str], progress: Counts
+    ) -> Collection[str]:
+        """Renumber in one transaction that first proves the row is still this run's."""
+        with self._database.transaction() as connection:
+            sync_logs.renew(connection, run, progress)
+            return vehicle_numbers.renumber(connection, run.dealership_id, numbers)
 
     def remove_vehicles(self, run: SyncRun, stock_numbers: Sequence[str], progress: Counts) -> int:
         """Mark vehicles sold in one transaction that first proves the row is still this run's."""
