@@ -13,7 +13,7 @@ from benchmarks import drain, imports, lead_delivery, memory
 from benchmarks.server import describe, migrated_server, open_database
 from benchmarks.stock import Contest
 from benchmarks.table import Line, as_markdown, print_table
-from forecourt.leads.calls import SLOTS
+from forecourt.leads.slots import SLOTS
 
 PARTS = ("stock", "memory", "delivery", "drain", "imports")
 _VENDOR_SECONDS = 0.05

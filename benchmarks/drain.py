@@ -10,6 +10,7 @@ passes at once.
 
 import argparse
 import json
+import logging
 import tempfile
 import time
 import urllib.request
@@ -37,9 +38,9 @@ from benchmarks.server import open_database
 from benchmarks.simulated_time import SimulatedTime, give_own_clock
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.write_window import WindowedTransport
-from forecourt.leads.calls import SLOTS
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.message import QueuedMessage
+from forecourt.leads.slots import SLOTS
 from forecourt.leads.sweep import TOP_UP_SECONDS, DeliverySweeper
 from forecourt.leads.wake_ups import MOST_WOKEN_PER_DEALERSHIP, WakeUp
 from forecourt.security.credentials import Environment
@@ -287,6 +288,7 @@ def measure(*, leads: int = 5_000, latency: float = 0.05) -> Drained:
 
 def main() -> None:
     """Print what the outage and the drain came to."""
+    logging.disable()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--leads", type=int, default=5_000)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds of every answer")

@@ -11,6 +11,7 @@ in the same run, storing nothing, says how much of the bound this machine gives 
 import argparse
 import http.client
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -31,10 +32,10 @@ from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
 from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.announcements import AcceptedLead
-from forecourt.leads.calls import SLOTS
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.message import QueuedMessage
 from forecourt.leads.probing import Prober
+from forecourt.leads.slots import SLOTS
 from forecourt.leads.wake_ups import LeadQueue, WakeUp
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.storage.breaker import PostgresBreaker
@@ -252,6 +253,7 @@ def measure(*, batches: int, latency: float, vendor: str = "punctual vendor") ->
 
 def main() -> None:
     """Print deliveries per second and their share of the bound."""
+    logging.disable()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batches", type=int, default=60)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds of every answer")

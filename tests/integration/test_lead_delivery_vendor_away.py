@@ -45,7 +45,7 @@ def wake(scene: Scene, *leads: str) -> list[str]:
     return [wake_up_body(lead, row["dealership_id"], row["id"]) for lead, row in rows]
 
 
-def is_open(scene: Scene, environment: Environment = Environment.TEST) -> bool:
+def is_open(scene: Scene, environment: str = Environment.TEST) -> bool:
     rows = scene.rows(
         "SELECT open_until IS NOT NULL AS is_open FROM circuit_breaker WHERE environment = %s",
         environment,
@@ -262,7 +262,7 @@ class TestTrial:
         let_pass(scene.database, 60)
 
         class Overtaken(PostgresBreaker):
-            def take_trial(self, environment: Environment) -> UUID | None:
+            def take_trial(self, environment: str) -> UUID | None:
                 trial = super().take_trial(environment)
                 with scene.elsewhere() as other:
                     other.execute(
@@ -308,7 +308,7 @@ class TestTrial:
         body = wake(scene, lead)
 
         class HeldElsewhere(PostgresBreaker):
-            def take_trial(self, environment: Environment) -> UUID | None:
+            def take_trial(self, environment: str) -> UUID | None:
                 with scene.elsewhere() as other:
                     assert other.ledger.take_trial(dealership)
                 return super().take_trial(environment)
@@ -403,15 +403,15 @@ class TestLateOutcomes:
 class TestCost:
     def test_while_all_goes_well_nothing_is_asked_of_the_breaker(self, scene: Scene) -> None:
         class Untouchable:
-            def take_trial(self, environment: Environment) -> UUID | None:
+            def take_trial(self, environment: str) -> UUID | None:
                 raise AssertionError(environment)
 
-            def free_trial(self, environment: Environment, trial: UUID) -> None:
+            def free_trial(self, environment: str, trial: UUID) -> None:
                 raise AssertionError(environment, trial)
 
             def observe(
                 self,
-                environment: Environment,
+                environment: str,
                 observations: Sequence[Observation],
                 *,
                 trial: UUID | None,
@@ -436,7 +436,7 @@ class TestCost:
         class Away(PostgresBreaker):
             def observe(
                 self,
-                environment: Environment,
+                environment: str,
                 observations: Sequence[Observation],
                 *,
                 trial: UUID | None,

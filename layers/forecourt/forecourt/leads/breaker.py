@@ -18,7 +18,6 @@ from forecourt.leads.outcome import (
     OutcomeKind,
 )
 from forecourt.leads.sink import Operation
-from forecourt.security.credentials import Environment
 
 OPENS_AFTER = 5
 """Failures in a row."""
@@ -211,16 +210,16 @@ class CircuitBreaker(Protocol):
         The database is away.
     """
 
-    def take_trial(self, environment: Environment) -> UUID | None:
+    def take_trial(self, environment: str) -> UUID | None:
         """Win the one trial of a breaker whose time is up; None where another has it."""
         ...
 
-    def free_trial(self, environment: Environment, trial: UUID) -> None:
+    def free_trial(self, environment: str, trial: UUID) -> None:
         """Give a trial back that was not made."""
         ...
 
     def observe(
-        self, environment: Environment, observations: Sequence[Observation], *, trial: UUID | None
+        self, environment: str, observations: Sequence[Observation], *, trial: UUID | None
     ) -> Turn:
         """Take outcomes into account, in the order they arrived, and say what that changed."""
         ...

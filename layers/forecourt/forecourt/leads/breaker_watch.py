@@ -32,18 +32,40 @@ class BreakerWatch:
 
     def __init__(self, breaker: CircuitBreaker) -> None:
         self._breaker = breaker
-        self._trials: dict[Environment, UUID] = {}
+        self._trials: dict[str, UUID] = {}
 
-    def take_trial(self, environment: Environment) -> bool:
+    def take_trial(self, environment: str) -> bool:
         """Win the one trial of a breaker whose time is up."""
         trial = self._breaker.take_trial(environment)
         if trial is not None:
             self._trials[environment] = trial
         return trial is not None
 
+    def is_trial(self, environment: str) -> bool:
+        """Tell whether what is sent there now is the trial this worker has won."""
+        return environment in self._trials
+
+    def tell(
+        self, environment: str, observations: Sequence[Observation], *, is_counting: bool
+    ) -> Turn | None:
+        """Tell a breaker what was observed, where that can matter; None where it was not told.
+
+        ``is_counting`` says that it is open or has failures on record.
+        """
+        trial = self._trials.get(environment)
+        if trial is None and not _is_worth_telling(observations, is_counting=is_counting):
+            return None
+        turn = None
+        try:
+            turn = self._breaker.observe(environment, observations, trial=trial)
+        except RetryableError as error:  # a trial frees itself, and others will count
+            _log.error("The circuit breaker could not be told", code=error.code)
+        self._trials.pop(environment, None)
+        return turn
+
     def spare(self, report: Report) -> Outcome:
         """Give a report's outcome as it counts: a trial that failed burns no try."""
-        if report.account.credentials.environment not in self._trials:
+        if not self.is_trial(report.account.credentials.environment):
             return report.outcome
         return spare_trial(report.outcome, report.claim.operation)
 
@@ -51,10 +73,9 @@ class BreakerWatch:
         self, reports: Sequence[Report], recorded: Mapping[int, Recorded]
     ) -> Mapping[Environment, Turn]:
         """Tell the breakers what was recorded; asks nothing of them while all goes well."""
-        turns = {}
+        turns: dict[Environment, Turn] = {}
         environments = {report.account.credentials.environment for report in reports}
         for environment in sorted(environments):
-            trial = self._trials.get(environment)
             observations = [
                 _observe(report, recorded.get(report.claim.delivery_id))
                 for report in reports
@@ -66,13 +87,9 @@ class BreakerWatch:
                 if report.account.credentials.environment is environment
                 and (row := recorded.get(report.claim.delivery_id)) is not None
             )
-            if trial is None and not _is_worth_telling(observations, is_counting=is_counting):
-                continue
-            try:
-                turns[environment] = self._breaker.observe(environment, observations, trial=trial)
-            except RetryableError as error:  # a trial frees itself, and others will count
-                _log.error("The circuit breaker could not be told", code=error.code)
-            self._trials.pop(environment, None)
+            turn = self.tell(environment, observations, is_counting=is_counting)
+            if turn is not None:
+                turns[environment] = turn
         return turns
 
     def free_trials(self) -> None:

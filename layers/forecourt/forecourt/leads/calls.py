@@ -1,16 +1,8 @@
-"""Calls to the CRM, ten at a time in threads that are kept from batch to batch.
-
-Only the thread that asked touches the database: the others put what became of their call into a
-queue. Threads beat asyncio at ten slots when their connections are kept (design 8).
-"""
+"""Calls to EasyCars, side by side, and what each comes to."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from queue import Empty, SimpleQueue
 
 from forecourt.errors import ForecourtError, OutcomeUnknownError
 from forecourt.leads.accounts import Account
@@ -18,9 +10,8 @@ from forecourt.leads.ledger import Claim, Report
 from forecourt.leads.outcome import Outcome, failed, succeeded
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.sink import LeadSink, Push
+from forecourt.leads.slots import Slots
 from forecourt.leads.steps import OnStep, Step
-
-SLOTS = 10
 
 VENDOR_SECONDS = 100.0
 """The whole path through the vendor; the function has 120 s (design 5.1.7)."""
@@ -47,42 +38,19 @@ class VendorCalls:
         self._sink = sink
         self._policy = policy
         self._on_step = on_step
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(max_workers=SLOTS, thread_name_prefix="lead-delivery")
+        self._slots = Slots(self._make_one, "lead-delivery")
 
     def close(self) -> None:
         """End the kept threads."""
-        self._threads.shutdown()
+        self._slots.close()
 
     def make(self, calls: Iterable[Call], seconds: float) -> Generator[Sequence[Report]]:
-        """Make the calls; yield what has come in since the last look, until all have.
-
-        Each call begins when `calls` gives it, so the first are under way while later ones are
-        still being prepared.
-
-        Closing it early waits for the rest: no call may outlive the invocation.
-        """
-        done: SimpleQueue[Report] = SimpleQueue()
+        """Make the calls within so many seconds, as :meth:`Slots.make`."""
         give_up_at = time.monotonic() + min(seconds, VENDOR_SECONDS)
-        missing = 0
-        try:
-            for call in calls:
-                self._threads.submit(self._make_one, call, give_up_at, done.put)
-                missing += 1
-            while missing:
-                arrived = [done.get()]
-                with suppress(Empty):
-                    while True:
-                        arrived.append(done.get_nowait())
-                missing -= len(arrived)
-                yield arrived
-        finally:
-            for _ in range(missing):
-                done.get()
+        return self._slots.make((call, give_up_at) for call in calls)
 
-    def _make_one(self, call: Call, give_up_at: float, put: Callable[[Report], None]) -> None:
+    def _make_one(self, asked: tuple[Call, float]) -> Report:
+        call, give_up_at = asked
         started = time.monotonic()
         try:
             self._on_step(Step.CALLING)
@@ -98,7 +66,7 @@ class VendorCalls:
             outcome = self._judge(call, error, started)
         except Exception as error:  # noqa: BLE001 - a thread must always hand something over
             outcome = self._judge(call, _surprise(error), started)
-        put(Report(claim=call.claim, outcome=outcome, account=call.account))
+        return Report(claim=call.claim, outcome=outcome, account=call.account)
 
     def _judge(self, call: Call, error: ForecourtError, started: float) -> Outcome:
         return failed(

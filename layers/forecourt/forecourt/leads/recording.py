@@ -37,6 +37,27 @@ _METRIC_OF = {
 }
 
 
+def persist[T](
+    write: Callable[[], T], seconds_left: Callable[[], float], sleep: Callable[[float], None]
+) -> T:
+    """Write outcomes down, again and again while the database is away and time is left.
+
+    Raises
+    ------
+    RetryableError
+        The database stayed away.
+    """
+    for pause in _PAUSES:
+        try:
+            return write()
+        except RetryableError as error:
+            if seconds_left() < pause + _ONE_TRY_SECONDS:
+                raise
+            _log.warning("The ledger is away, trying again", code=error.code)
+            sleep(pause)
+    return write()
+
+
 class Alerts(Protocol):
     """Where people are told what they should act on."""
 
@@ -83,7 +104,11 @@ class Recorder:
             The database stayed away; the leases run out and are looked after then.
         """
         try:
-            recorded = self._persist(reports, seconds_left)
+            recorded = persist(
+                lambda: self._ledger.record(self._as_they_count(reports)),
+                seconds_left,
+                self._sleep,
+            )
         except RetryableError:
             for report in reports:
                 _log.critical("Outcome could not be recorded", **_facts(report))
@@ -117,19 +142,6 @@ class Recorder:
         if is_first and outcome.kind is OutcomeKind.DELIVERED:
             seconds = self._clock() - lead.received_at.timestamp()
             self._tally.measure("IntakeToDelivered", max(round(seconds * 1000), 0))
-
-    def _persist(
-        self, reports: Sequence[Report], seconds_left: Callable[[], float]
-    ) -> Sequence[Recorded]:
-        for pause in _PAUSES:
-            try:
-                return self._ledger.record(self._as_they_count(reports))
-            except RetryableError as error:
-                if seconds_left() < pause + _ONE_TRY_SECONDS:
-                    raise
-                _log.warning("The ledger is away, trying again", code=error.code)
-                self._sleep(pause)
-        return self._ledger.record(self._as_they_count(reports))
 
     def _as_they_count(self, reports: Sequence[Report]) -> list[Report]:
         """Put the dealerships whose credentials were refused on hold; their leads wait for it.

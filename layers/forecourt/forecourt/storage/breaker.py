@@ -16,7 +16,6 @@ from forecourt.leads.breaker import (
     Turn,
     take_into_account,
 )
-from forecourt.security.credentials import Environment
 from forecourt.storage.postgres import Database
 
 # now() is when the transaction began, which may be long before it got the lock.
@@ -68,7 +67,7 @@ class PostgresBreaker:
         self._database = database
         self._target = target
 
-    def take_trial(self, environment: Environment) -> UUID | None:
+    def take_trial(self, environment: str) -> UUID | None:
         """Win the one trial of a breaker whose time is up; nobody else gets one for 150 s."""
         row = (
             self._database.connection()
@@ -77,12 +76,12 @@ class PostgresBreaker:
         )
         return None if row is None else row[0]
 
-    def free_trial(self, environment: Environment, trial: UUID) -> None:
+    def free_trial(self, environment: str, trial: UUID) -> None:
         """Give a trial back that was not made; one that has passed to another stays there."""
         self._database.connection().execute(_FREE_TRIAL, self._key(environment) | {"trial": trial})
 
     def observe(
-        self, environment: Environment, observations: Sequence[Observation], *, trial: UUID | None
+        self, environment: str, observations: Sequence[Observation], *, trial: UUID | None
     ) -> Turn:
         """Take outcomes into account under the row's lock."""
         key = self._key(environment)
@@ -109,5 +108,5 @@ class PostgresBreaker:
                 )
         return turn
 
-    def _key(self, environment: Environment) -> dict[str, object]:
+    def _key(self, environment: str) -> dict[str, object]:
         return {"target": self._target, "environment": environment}
