@@ -33,6 +33,9 @@ setup: .venv/.dev-ready ## Make .venv with everything pinned; the forecourt comm
 .venv/.bench-ready: .venv/.dev-ready requirements/bench.txt
 	@requirements/setup.sh .venv bench
 
+.venv-peers/.peers-ready: requirements/peers.txt requirements/uv.txt requirements/setup.sh
+	@requirements/setup.sh .venv-peers peers
+
 .venv-sam/.sam-ready: requirements/sam.txt requirements/uv.txt requirements/setup.sh
 	@requirements/setup.sh .venv-sam sam
 
@@ -54,7 +57,7 @@ test: check build ## Everything `check` does, then every test (ARGS="-k lead")
 chaos: setup ## Kill workers amid 2,000 leads and every fault, and count what is lost (SEED= repeats a plan)
 	@$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: .venv/.bench-ready ## Measure against what others would use and print the ratios
+bench: .venv/.bench-ready .venv-peers/.peers-ready ## Measure against what others would use and print the ratios (ARGS="--quick")
 	$(bin)/python -m benchmarks $(ARGS)
 
 build: $(built) ## Validate the template and build functions and layers as they would be deployed
@@ -75,4 +78,4 @@ requirements: setup ## Compile requirements/*.in again (ARGS="--upgrade")
 	requirements/compile.sh $(ARGS)
 
 clean: ## Remove what was made: environments, builds, caches (not .forecourt, which holds data)
-	rm -rf .venv .venv-sam .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-sam .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis

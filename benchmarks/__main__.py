@@ -4,49 +4,119 @@ A target that is missed is marked and fails nothing: the machine may be busy.
 """
 
 import argparse
+import logging
 import os
 import platform
-from collections.abc import Iterator
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
 from operator import ge, le
+from pathlib import Path
 
-from benchmarks import drain, imports, lead_delivery, memory
+from benchmarks import drain, findings, imports, lead_delivery, memory
+from benchmarks.chart import draw
 from benchmarks.server import describe, migrated_server, open_database
-from benchmarks.stock import Contest
-from benchmarks.table import Line, as_markdown, print_table
+from benchmarks.stock import SIDES, Contest, Measured, Side, can_run_peers
+from benchmarks.table import Grid, Line, as_markdown, grid_as_markdown, print_grid, print_table
 from forecourt.leads.slots import SLOTS
 
 PARTS = ("stock", "memory", "delivery", "drain", "imports")
 _VENDOR_SECONDS = 0.05
 _BATCHES = 60
+_SIZES = (50, 500, 5_000)
+_QUICK_SIZES = (500,)
+_DOCS = Path(__file__).parents[1] / "docs"
 
 
 def main() -> None:
     """Measure the parts that are asked for and print one table."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part alone")
-    parser.add_argument("--rounds", type=int, default=11, help="measurements per median")
-    parser.add_argument("--markdown", action="store_true", help="print as the README holds it")
-    asked = parser.parse_args()
+    logging.disable()
+    asked = _parser().parse_args()
     wanted = asked.only or PARTS
+    sizes = _QUICK_SIZES if asked.quick else _SIZES
     with migrated_server() as url, open_database(url) as database:
         conditions = (
             f"CPython {platform.python_version()}, {os.cpu_count()} CPUs, {describe(database)};"
-            f" medians of {asked.rounds} runs in turn"
+            f" medians of up to {asked.rounds} runs in turn"
         )
-        lines = []
-        if "stock" in wanted:
-            contest = Contest(database, url)
-            contest.run(asked.rounds)
-            lines = contest.lines()
-    lines.extend(_others(wanted, asked.rounds))
+    lines: list[Line] = []
+    peaks = ""
+    if "stock" in wanted:
+        measured = _stock(sizes, rounds=asked.rounds, far=not asked.quick)
+        lines.extend(findings.lines(measured, sizes))
+        peaks = findings.peaks(measured, max(sizes)) if max(sizes) == max(_SIZES) else ""
+        grids = list(findings.grids(measured, sizes))
+        if asked.docs:
+            _write_docs(measured, grids, conditions)
+        if not asked.markdown:
+            for grid in grids:
+                print_grid(grid)
+    lines.extend(_others(wanted, asked.rounds, peaks))
     if asked.markdown:
         print(as_markdown(lines, conditions))
     else:
         print_table(lines, conditions)
 
 
-def _others(wanted: tuple[str, ...], rounds: int) -> Iterator[Line]:
-    if "memory" in wanted and (line := memory.measure()) is not None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part alone")
+    parser.add_argument("--rounds", type=int, default=11, help="measurements per median, at most")
+    parser.add_argument(
+        "--quick", action="store_true", help="stock: 500 vehicles, database on this machine"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print as the README holds it")
+    parser.add_argument(
+        "--docs", action="store_true", help="stock: write docs/speed.md and docs/speed.svg"
+    )
+    return parser
+
+
+def _stock(sizes: Sequence[int], *, rounds: int, far: bool) -> Measured:
+    sides: Sequence[Side] = SIDES
+    if not can_run_peers():
+        sides = [side for side in SIDES if not side.installed_apart]
+        sys.stderr.write("dlt and Singer are left out: `make bench` sets .venv-peers up.\n")
+    with migrated_server() as url, tempfile.TemporaryDirectory() as folder:
+        contest = Contest(url, Path(folder), sides)
+        for vehicles in sizes:
+            for is_far in (False, True)[: 2 if far else 1]:
+                contest.run(vehicles, far=is_far, rounds=rounds)
+        contest.close()
+    return contest.measured
+
+
+def _write_docs(measured: Measured, grids: Sequence[Grid], conditions: str) -> None:
+    (_DOCS / "speed.svg").write_text(draw(findings.panels(measured), conditions), "utf-8")
+    tables = "\n\n".join(map(grid_as_markdown, grids))
+    page = f"{_SPEED_PAGE}\n{conditions}\n\n{tables}\n"
+    (_DOCS / "speed.md").write_text(page, "utf-8")
+
+
+_SPEED_PAGE = """# Stock syncs side by side
+
+Written by `make bench ARGS="--only stock --docs"`. Every contender makes a table with the columns
+and indexes of `vehicle` equal a feed of items of 20 KB, in a process of its own, on the same
+server; after each turn the table is compared with the feed. In brackets: how many times
+Forecourt's time it takes.
+
+- Forecourt: the whole run of a dealership, with its lock, its log row and the search for pictures.
+- slice and hash: no database; the least that can find out what changed.
+- raw COPY: the items as jsonb into a table without an index; the least that can store them.
+- ORM loop, bulk upsert: SQLAlchemy, mapping with Forecourt's own rules; the bulk upsert writes
+  changed rows alone.
+- dlt merge (strategy "upsert"), Singer target (MeltanoLabs' target-postgres, with COPY): handed
+  rows that are mapped already, from a file.
+
+A database "1.2 ms away" is behind a relay that lengthens each round trip by that much, as between
+a Lambda function and RDS in one region.
+
+![Times on a logarithmic scale](speed.svg)
+"""
+
+
+def _others(wanted: Collection[str], rounds: int, peaks: str) -> Iterator[Line]:
+    if "memory" in wanted and (line := memory.measure(peaks)) is not None:
         yield line
     if "delivery" in wanted:
         yield _delivery()

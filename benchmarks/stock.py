@@ -1,165 +1,258 @@
-"""Stock runs beside a loop through SQLAlchemy's ORM and raw COPY."""
+"""Stock syncs of every contender side by side: sizes, shares of change, round trips."""
 
-import gc
+import shutil
 import statistics
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from operator import ge, le
-from uuid import uuid4
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import SecretStr
+import psycopg
 
-from benchmarks import orm_loop
-from benchmarks.feed import Feed, make_feed
-from benchmarks.table import Line
-from forecourt.easycars.envelope import read_stock_envelope
-from forecourt.easycars.stock_messages import StockFeed
-from forecourt.easycars.stock_reading import EasyCarsStockReading
-from forecourt.images.ports import ImageRequest
-from forecourt.security.credentials import EasyCarsCredentials, Environment
-from forecourt.stock.run import Counts
-from forecourt.stock.sync import StockSync
-from forecourt.storage.postgres import Database
-from forecourt.storage.stock_store import PostgresStockStore
+from benchmarks.contenders.turns import ContenderProcess
+from benchmarks.feed import FeedFiles, make_feed, write_feed
+from benchmarks.relay import Relay
 
-VEHICLES = 500
-CHANGED = VEHICLES // 20
+PEERS_PYTHON = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
 
-OURS, THEIRS = 1, 2
-"""Each side keeps its vehicles under a dealership of its own."""
+JOBS = ("first load", "0 % changed", "5 % changed", "100 % changed")
+FIRST, SAME, SOME, ALL = JOBS
+
+ROUND_TRIP = 0.0012
+"""What lies between a function and its database on AWS (design 8), in seconds."""
+
+SECONDS_FOR_ONE = 5.0
+"""So long a contender is measured again and again at one job; at least once, whatever it takes."""
+
+_WARM_UP_VEHICLES = 50
 
 
-class OneFeed:
-    """Vendor and vault for a benchmark: a body that has just arrived, known credentials."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One contender: how it is shown and started, what it takes and where it stores.
 
-    def __init__(self) -> None:
-        self.body = bytearray()
+    Parameters
+    ----------
+    table
+        None where it stores nothing that could be compared with the feed.
+    form
+        What of :class:`~benchmarks.feed.FeedFiles` it is handed.
+    schema
+        The schema of a table of its own, made like ``vehicle`` with all its indexes.
+    """
 
-    def fetch_stock(
-        self, credentials: EasyCarsCredentials, *, deadline: float | None = None
-    ) -> StockFeed:
-        """Slice the body, as the client does when it has read it."""
-        del credentials, deadline
-        envelope = read_stock_envelope(self.body)
-        assert envelope is not None
-        items = envelope.fields["StockList"]
-        return StockFeed(items=items, warning=None, body_bytes=len(self.body))
+    name: str
+    module: str
+    jobs: Sequence[str] = JOBS
+    dealership_id: int = 0
+    form: str = "body"
+    schema: str | None = None
+    stores: bool = True
+    installed_apart: bool = False
 
-    def load(self, dealership_id: int) -> EasyCarsCredentials:
-        """Give made-up credentials."""
-        return EasyCarsCredentials(
-            credential_id=0,
-            dealership_id=dealership_id,
-            environment=Environment.TEST,
-            client_id=SecretStr("-"),
-            client_secret=SecretStr("-"),
-            account_number=SecretStr("EC100001"),
-            account_secret=SecretStr("-"),
-        )
+    @property
+    def table(self) -> str:
+        """The table it writes."""
+        return f"{self.schema or 'public'}.vehicle"
 
-    def mark_synced(self, credential_id: int) -> None:
-        """Do nothing; the peer keeps no such date."""
+    def arguments(self, url: str) -> list[str]:
+        """Write what it is started with."""
+        return [url, self.schema or str(self.dealership_id)]
 
-    def send(self, requests: Sequence[ImageRequest]) -> int:
-        """Take every request for pictures; the peer has none."""
-        return len(requests)
+
+OURS = Side(name="Forecourt", module="ours", dealership_id=1)
+SLICE_AND_HASH = Side(
+    name="slice and hash", module="slice_and_hash", jobs=(SAME, SOME), stores=False
+)
+RAW_COPY = Side(name="raw COPY", module="raw_copy", jobs=(FIRST,), stores=False)
+ORM = Side(name="ORM loop", module="orm_loop", dealership_id=2)
+BULK = Side(name="bulk upsert", module="bulk_upsert", dealership_id=4)
+DLT = Side(
+    name="dlt merge",
+    module="dlt_merge",
+    dealership_id=3,
+    form="rows",
+    schema="dlt_peer",
+    installed_apart=True,
+)
+SINGER = Side(
+    name="Singer target",
+    module="singer_target",
+    dealership_id=3,
+    form="messages",
+    schema="singer_peer",
+    installed_apart=True,
+)
+SIDES = (OURS, SLICE_AND_HASH, RAW_COPY, ORM, BULK, DLT, SINGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What was measured: so many vehicles, with or without the longer round trip, one job."""
+
+    vehicles: int
+    far: bool
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a contest found out.
+
+    Attributes
+    ----------
+    times
+        Every measured time in seconds, by cell and side.
+    peaks
+        How far memory rose in a side's first load of so many vehicles, in bytes.
+    """
+
+    times: dict[tuple[Cell, str], list[float]] = field(default_factory=dict)
+    peaks: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def median(self, cell: Cell, side: Side) -> float | None:
+        """Return what one job takes a side, in seconds; None where it was not measured."""
+        times = self.times.get((cell, side.name))
+        return statistics.median(times) if times else None
 
 
 class Contest:
-    """Runs the contenders in turn, round by round, and keeps every time in seconds."""
+    """Measures the sides in turn, round by round, into ``measured``."""
 
-    def __init__(self, database: Database, url: str) -> None:
-        self._database = database
-        self._engine = orm_loop.connect(url)
-        self._source = OneFeed()
-        self._sync = StockSync(
-            source=self._source,
-            credentials=self._source,
-            store=PostgresStockStore(database),
-            mapping=EasyCarsStockReading(),
-            images=self._source,
+    def __init__(self, url: str, folder: Path, sides: Sequence[Side] = SIDES) -> None:
+        self._url = url
+        self._folder = folder
+        self._sides = sides
+        self._connection = psycopg.connect(url, autocommit=True)
+        self.measured = Measured()
+        self._execute(
+            "INSERT INTO dealership (id, name) SELECT n, 'bench' FROM generate_series(1, 4) AS n"
         )
-        self._times: dict[str, list[float]] = {}
-        self._feed = make_feed(VEHICLES)
-        self._repriced = make_feed(VEHICLES, repriced=CHANGED)
-        self._execute("INSERT INTO dealership (id, name) VALUES (1, 'ours'), (2, 'theirs')")
         self._execute("CREATE TABLE copied (stock_number text, raw jsonb)")
+        for side in sides:
+            if side.schema is not None:
+                self._execute(f"CREATE SCHEMA {side.schema}")
+                self._execute(f"CREATE TABLE {side.table} (LIKE public.vehicle INCLUDING ALL)")
+        self._warm_up = self._write("warm-up", _WARM_UP_VEHICLES)
 
-    def run(self, rounds: int) -> None:
-        """Measure; whatever a contender leaves behind is cleared away between the times."""
-        new = Counts(received=VEHICLES, created=VEHICLES)
-        same = Counts(received=VEHICLES, unchanged=VEHICLES)
-        some = Counts(received=VEHICLES, updated=CHANGED, unchanged=VEHICLES - CHANGED)
-        self._ours(self._feed, new)
-        self._theirs(self._feed, VEHICLES)
-        self._execute("UPDATE vehicle SET images_done = images_wanted")  # their pictures are in
-        for _ in range(rounds):
-            self._time("same", self._ours, self._feed, same)
-            self._time("same, ORM", self._theirs, self._feed, 0)
-            for feed in (self._repriced, self._feed):
-                self._time("5 %", self._ours, feed, some)
-                self._time("5 %, ORM", self._theirs, feed, CHANGED)
-        for _ in range(rounds):
-            self._execute("DELETE FROM vehicle WHERE dealership_id = 1")
-            self._execute("TRUNCATE copied")
-            self._time("first", self._ours, self._feed, new)
-            self._time("COPY", self._copy)
-        self._engine.dispose()
+    def run(self, vehicles: int, *, far: bool, rounds: int) -> None:
+        """Measure every job for one size of feed.
 
-    def lines(self) -> list[Line]:
-        """Compare medians."""
-        return [
-            self._versus("re-sync of 500, nothing changed", "same", "same, ORM", "ORM loop", 40),
-            self._versus("re-sync of 500, 5 % changed", "5 %", "5 %, ORM", "ORM loop", 20),
-            self._within("first load of 500", "first", "COPY", "COPY as jsonb", 3),
-        ]
+        Parameters
+        ----------
+        far
+            Whether the database is a round trip of :data:`ROUND_TRIP` away.
+        rounds
+            How often each is measured at most; see :data:`SECONDS_FOR_ONE`.
+        """
+        feeds = {
+            SAME: self._write("same", vehicles),
+            SOME: self._write("some", vehicles, repriced=max(1, vehicles // 20)),
+            ALL: self._write("all", vehicles, repriced=vehicles, rise=500),
+        }
+        with ExitStack() as opened:
+            url = opened.enter_context(_reached(self._url, far=far))
+            entrants = [
+                _Entrant(side, opened.enter_context(closing(_start(side, url))))
+                for side in self._sides
+            ]
+            for entrant in entrants:
+                entrant.process.sync(entrant.file(self._warm_up))
+            for job in JOBS:
+                cell = Cell(vehicles, far, job)
+                for _ in range(rounds):
+                    for entrant in entrants:
+                        if job in entrant.side.jobs and self._has_time(cell, entrant.side):
+                            self._measure(cell, entrant, feeds)
+            for side in self._sides:
+                self._clear(side)
 
-    def _versus(self, job: str, ours: str, theirs: str, peer: str, target: float) -> Line:
-        line = self._within(job, ours, theirs, peer, target)
-        return replace(line, figure=1 / line.figure, holds=ge)
+    def close(self) -> None:
+        """Leave the database."""
+        self._connection.close()
 
-    def _within(self, job: str, ours: str, theirs: str, peer: str, target: float) -> Line:
-        return Line(
-            job=job,
-            ours=f"{self._median(ours) * 1000:.1f} ms",
-            other=f"{peer} {self._median(theirs) * 1000:.1f} ms",
-            figure=self._median(ours) / self._median(theirs),
-            unit="x",
-            target=target,
-            holds=le,
+    def _measure(self, cell: Cell, entrant: "_Entrant", feeds: dict[str, FeedFiles]) -> None:
+        side = entrant.side
+        if cell.job == FIRST:
+            self._clear(side)
+        feed = feeds[entrant.next_feed(cell.job)]
+        if side.stores:
+            self._execute(f"VACUUM ANALYZE {side.table}")
+        turn = entrant.process.sync(entrant.file(feed))
+        self.measured.times.setdefault((cell, side.name), []).append(turn.seconds)
+        if turn.peak_bytes is not None:  # only the first finds memory as small as it began
+            self.measured.peaks.setdefault((cell.vehicles, side.name), turn.peak_bytes)
+        if side.stores:
+            self._check(side, feed)
+
+    def _has_time(self, cell: Cell, side: Side) -> bool:
+        return sum(self.measured.times.get((cell, side.name), ())) < SECONDS_FOR_ONE
+
+    def _check(self, side: Side, feed: FeedFiles) -> None:
+        """Prove that the table equals the feed, and let nothing of ours be due the next time."""
+        found = self._connection.execute(
+            f"SELECT count(*), sum(price) FROM {side.table} WHERE dealership_id = %s",
+            (side.dealership_id,),
+        ).fetchone()
+        assert found == (feed.vehicles, feed.price_total), (side.name, found)
+        self._execute(
+            "UPDATE vehicle SET images_done = images_wanted"
+            " WHERE images_done IS DISTINCT FROM images_wanted"
         )
 
-    def _median(self, name: str) -> float:
-        return statistics.median(self._times[name])
+    def _clear(self, side: Side) -> None:
+        if side.stores:
+            self._execute(f"DELETE FROM {side.table} WHERE dealership_id = {side.dealership_id}")
+        self._execute("TRUNCATE copied")
 
-    def _time[**P](
-        self, name: str, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        self._execute("VACUUM vehicle")
-        gc.collect()
-        started = time.perf_counter()
-        act(*args, **kwargs)
-        self._times.setdefault(name, []).append(time.perf_counter() - started)
-
-    def _ours(self, feed: Feed, expected: Counts) -> None:
-        self._source.body = feed.body
-        assert self._sync.run(uuid4(), OURS, seconds_left=900).counts == expected
-
-    def _theirs(self, feed: Feed, expected: int) -> None:
-        assert orm_loop.sync(self._engine, THEIRS, feed.body) == expected
-
-    def _copy(self) -> None:
-        envelope = read_stock_envelope(self._feed.body)
-        assert envelope is not None
-        reading = EasyCarsStockReading()
-        with (
-            self._database.transaction() as connection,
-            connection.cursor() as cursor,
-            cursor.copy("COPY copied (stock_number, raw) FROM STDIN") as copy,
-        ):
-            for raw in envelope.fields["StockList"]:
-                copy.write_row((reading.stock_number_of(raw), bytes(raw).decode()))
+    def _write(self, name: str, vehicles: int, *, repriced: int = 0, rise: int = 250) -> FeedFiles:
+        feed = make_feed(vehicles, repriced=repriced, rise=rise)
+        return write_feed(self._folder, name, feed, dealership_id=DLT.dealership_id)
 
     def _execute(self, statement: str) -> None:
-        self._database.connection().execute(statement)
+        self._connection.execute(statement)
+
+
+class _Entrant:
+    """A side that runs, and the feed its table equals."""
+
+    def __init__(self, side: Side, process: ContenderProcess) -> None:
+        self.side = side
+        self.process = process
+        self._holds = SAME
+
+    def next_feed(self, job: str) -> str:
+        """Choose a feed that differs from the table in what the job says."""
+        wanted = job if job in {SOME, ALL} and self._holds != job else SAME
+        self._holds = wanted
+        return wanted
+
+    def file(self, feed: FeedFiles) -> Path:
+        found: Path = getattr(feed, self.side.form)
+        return found
+
+
+def can_run_peers() -> bool:
+    """Say whether the environment of the peers with pins of their own is there."""
+    return shutil.which(PEERS_PYTHON) is not None
+
+
+def _start(side: Side, url: str) -> ContenderProcess:
+    python = str(PEERS_PYTHON) if side.installed_apart else sys.executable
+    return ContenderProcess(side.module, side.arguments(url), python)
+
+
+@contextmanager
+def _reached(url: str, *, far: bool) -> Iterator[str]:
+    """Give the address under which contenders reach the server."""
+    if not far:
+        yield url
+        return
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    with Relay(parts.hostname, parts.port, round_trip=ROUND_TRIP) as relay:
+        place = f"{parts.netloc.rpartition('@')[0]}@{parts.hostname}:{relay.port}"
+        yield urlunsplit(parts._replace(netloc=place))

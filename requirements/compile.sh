@@ -4,11 +4,11 @@
 #   requirements/compile.sh [--upgrade] [--upgrade-package NAME]
 #
 # Later files are constrained by earlier ones, so that a package has one version in all of them
-# (.venv-sam apart). The dependencies layer gets the runtime set as it is.
+# (.venv-sam and .venv-peers apart). The dependencies layer gets the runtime set as it is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-for name in runtime dev bench uv sam; do
+for name in runtime dev bench uv sam peers; do
   .venv/bin/uv pip compile "requirements/$name.in" --output-file "requirements/$name.txt" \
     --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --quiet "$@"
 done

@@ -3,6 +3,7 @@
 #
 #   requirements/setup.sh .venv dev        what `make` targets run with, and the `forecourt` command
 #   requirements/setup.sh .venv bench      the same environment with the benchmarks' peers added
+#   requirements/setup.sh .venv-peers peers  the benchmarks' peers whose pins are not ours
 #   requirements/setup.sh .venv-sam sam    AWS SAM on its own
 #
 # $PYTHON names the Python 3.13 to use; without it, one is looked for. `uv` installs: the machine's,

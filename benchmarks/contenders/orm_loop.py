@@ -5,8 +5,11 @@ one session, one commit, and the ORM's own change detection decides what is sent
 """
 
 import json
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, ForeignKey, Numeric, Text, create_engine, select
@@ -14,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime
 
+from benchmarks.contenders.turns import serve
 from forecourt.easycars.envelope import read_stock_envelope
 from forecourt.easycars.stock_mapping import decode_stock_item, map_stock_item
 from forecourt.storage.vehicles import PLAIN_COLUMNS
@@ -60,39 +64,61 @@ class Vehicle(Base):
     gear_type: Mapped[str | None]
     engine_capacity: Mapped[str | None]
     door_count: Mapped[int | None]
+    images_wanted: Mapped[str | None]
     features: Mapped[list[str] | None] = mapped_column(JSONB)
 
 
 def connect(url: str) -> Engine:
+    """Open an engine as SQLAlchemy's users do."""
     return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
 
 
-def sync(engine: Engine, dealership_id: int, body: bytearray) -> int:
-    """Make the dealership's vehicles equal the feed; return how many rows were touched."""
+def wanted_rows(body: bytearray) -> Iterator[dict[str, Any]]:
+    """Parse and map every item of a feed; one row for each, by column."""
     envelope = read_stock_envelope(body)
     assert envelope is not None
-    touched = 0
-    now = datetime.now(UTC)
-    with Session(engine) as session:
-        for raw in envelope.fields["StockList"]:
-            mapped = map_stock_item(decode_stock_item(raw))
-            wanted = {name: getattr(mapped, name) for name in PLAIN_COLUMNS}
-            wanted["easycars_stock_number"] = mapped.easycars_stock_number
-            wanted["features"] = list(mapped.features)
-            wanted["easycars_raw_data"] = json.loads(mapped.easycars_raw_data)
-            vehicle = session.scalars(
-                select(Vehicle).where(
-                    Vehicle.dealership_id == dealership_id,
-                    Vehicle.easycars_stock_number == mapped.easycars_stock_number,
-                )
-            ).one_or_none()
-            if vehicle is None:
-                vehicle = Vehicle(dealership_id=dealership_id, data_source="EasyCars")
-                session.add(vehicle)
-            for name, value in wanted.items():
-                setattr(vehicle, name, value)
-            if session.is_modified(vehicle):
-                vehicle.last_synced_from_easycars = now
-                touched += 1
-        session.commit()
-    return touched
+    for raw in envelope.fields["StockList"]:
+        mapped = map_stock_item(decode_stock_item(raw))
+        yield {
+            **{name: getattr(mapped, name) for name in PLAIN_COLUMNS},
+            "easycars_stock_number": mapped.easycars_stock_number,
+            "features": list(mapped.features),
+            "easycars_raw_data": json.loads(mapped.easycars_raw_data),
+        }
+
+
+class OrmLoop:
+    """A contender: SELECT, set, and let the session find out what is to be sent."""
+
+    def __init__(self, engine: Engine, dealership_id: int) -> None:
+        self._engine = engine
+        self._dealership_id = dealership_id
+        self._body = bytearray()
+
+    def receive(self, feed: Path) -> None:
+        """Hold the body as the client holds it."""
+        self._body = bytearray(feed.read_bytes())
+
+    def sync(self) -> None:
+        """Make the dealership's vehicles equal the feed."""
+        now = datetime.now(UTC)
+        with Session(self._engine) as session:
+            for wanted in wanted_rows(self._body):
+                vehicle = session.scalars(
+                    select(Vehicle).where(
+                        Vehicle.dealership_id == self._dealership_id,
+                        Vehicle.easycars_stock_number == wanted["easycars_stock_number"],
+                    )
+                ).one_or_none()
+                if vehicle is None:
+                    vehicle = Vehicle(dealership_id=self._dealership_id, data_source="EasyCars")
+                    session.add(vehicle)
+                for name, value in wanted.items():
+                    setattr(vehicle, name, value)
+                if session.is_modified(vehicle):
+                    vehicle.last_synced_from_easycars = now
+            session.commit()
+
+
+if __name__ == "__main__":
+    serve(OrmLoop(connect(sys.argv[1]), int(sys.argv[2])))
