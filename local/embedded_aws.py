@@ -125,6 +125,7 @@ class EmbeddedAws:
             function_specs(template, self._deployment),
             environment=self._sandbox_environment(),
             logs=self._logs(),
+            at_most=options.sandboxes,
         )
         self._cleanup.callback(self.functions.stop)
         self._endpoint.serve(self.functions)

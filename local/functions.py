@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from local.sandbox_pool import SandboxPool
+from local.sandbox_pool import SANDBOXES_AT_MOST, SandboxPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,12 +36,21 @@ class Functions:
         Variables every sandbox gets, under those of its function.
     logs
         Where handlers' output goes.
+    at_most
+        How many sandboxes of one function there may be at once.
     """
 
     def __init__(
-        self, specs: Iterable[FunctionSpec], *, environment: Mapping[str, str], logs: HandlerLogs
+        self,
+        specs: Iterable[FunctionSpec],
+        *,
+        environment: Mapping[str, str],
+        logs: HandlerLogs,
+        at_most: int = SANDBOXES_AT_MOST,
     ) -> None:
-        self._pools = {spec.name: SandboxPool(spec, environment, logs) for spec in specs}
+        self._pools = {
+            spec.name: SandboxPool(spec, environment, logs, at_most=at_most) for spec in specs
+        }
         self._ended = threading.Event()
 
     @property

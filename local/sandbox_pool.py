@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from local.handler_logs import HandlerLogs
 
 SANDBOXES_AT_MOST = 12
-"""Sandboxes of one function on this machine. Lambda refuses a call above the limit; a laptop has
-fewer places than a cloud, so here it waits for one."""
+"""Sandboxes of one function on this machine, unless told otherwise. Lambda refuses a call above the
+limit; a laptop has fewer places than a cloud, so here it waits for one."""
 
 
 class SandboxPool:
@@ -33,6 +33,8 @@ class SandboxPool:
         Variables every sandbox gets, under those of the function.
     logs
         Where its output goes.
+    at_most
+        How many sandboxes there may be at once, whatever the template grants.
 
     Attributes
     ----------
@@ -41,7 +43,12 @@ class SandboxPool:
     """
 
     def __init__(
-        self, spec: FunctionSpec, environment: Mapping[str, str], logs: HandlerLogs
+        self,
+        spec: FunctionSpec,
+        environment: Mapping[str, str],
+        logs: HandlerLogs,
+        *,
+        at_most: int = SANDBOXES_AT_MOST,
     ) -> None:
         if not spec.code.is_dir():
             message = f"template.yaml takes {spec.logical_id} from {spec.code}, which is missing."
@@ -53,8 +60,8 @@ class SandboxPool:
         self._all: set[Sandbox] = set()
         self._lock = threading.Lock()
         self._ended = False
-        limit = spec.concurrency if spec.concurrency is not None else SANDBOXES_AT_MOST
-        self._places = threading.Semaphore(min(limit, SANDBOXES_AT_MOST))
+        limit = spec.concurrency if spec.concurrency is not None else at_most
+        self._places = threading.Semaphore(min(limit, at_most))
         self.running = 0
 
     def invoke(self, event: str, request_id: str) -> Answer:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.sandbox_pool import SANDBOXES_AT_MOST
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -26,6 +28,8 @@ class StackOptions:
         A Dynamics 365 to use.
     template
         The template to run.
+    sandboxes
+        How many sandboxes of one function may run at once.
     """
 
     data: Path = Path(".forecourt")
@@ -34,3 +38,4 @@ class StackOptions:
     easycars_url: str | None = None
     dynamics_url: str | None = None
     template: Path = field(default=PROJECT / "template.yaml")
+    sandboxes: int = SANDBOXES_AT_MOST

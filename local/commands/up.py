@@ -11,6 +11,7 @@ import typer
 
 from local.commands.output import errors, print_json, text
 from local.commands.target import DEFAULT_DATA
+from local.sandbox_pool import SANDBOXES_AT_MOST
 from local.stack_options import StackOptions
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -56,6 +57,9 @@ def up(
     data: Annotated[
         Path, typer.Option(help="Folder that keeps the database, the keys and the queues.")
     ] = DEFAULT_DATA,
+    sandboxes: Annotated[
+        int, typer.Option(min=1, help="Processes of one function at once, at most.")
+    ] = SANDBOXES_AT_MOST,
     json_: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON when ready, and nothing else.")
     ] = False,
@@ -72,6 +76,7 @@ def up(
         database_url=database_url,
         easycars_url=easycars_url,
         dynamics_url=dynamics_url,
+        sandboxes=sandboxes,
     )
     serve(options, as_json=json_)
 

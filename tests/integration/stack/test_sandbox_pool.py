@@ -31,7 +31,7 @@ def handler(event, context):
 """
 
 
-def make_pool(tmp_path: Path, **changes: Any) -> SandboxPool:
+def make_pool(tmp_path: Path, *, at_most: int = 12, **changes: Any) -> SandboxPool:
     (tmp_path / "code").mkdir(exist_ok=True)
     (tmp_path / "code" / "app.py").write_text(HANDLER)
     spec: dict[str, Any] = {
@@ -49,15 +49,18 @@ def make_pool(tmp_path: Path, **changes: Any) -> SandboxPool:
         **changes,
     }
     logs = HandlerLogs(tmp_path, on_warning=lambda _name, _record: None)
-    return SandboxPool(FunctionSpec(**spec), {}, logs)
+    return SandboxPool(FunctionSpec(**spec), {}, logs, at_most=at_most)
 
 
 def run(pool: SandboxPool, **event: Any) -> Any:
     return json.loads(pool.invoke(json.dumps(event), "r-1").payload)
 
 
-def test_no_more_run_at_once_than_the_function_reserves(tmp_path: Path) -> None:
-    pool = make_pool(tmp_path, concurrency=1)
+@pytest.mark.parametrize(("reserved", "at_most"), [(1, 12), (40, 1), (None, 1)])
+def test_no_more_run_at_once_than_the_function_reserves_and_the_stack_allows(
+    tmp_path: Path, reserved: int | None, at_most: int
+) -> None:
+    pool = make_pool(tmp_path, at_most=at_most, concurrency=reserved)
     pids: list[int] = []
     threads = [
         threading.Thread(target=lambda: pids.append(run(pool, seconds=0.3))) for _ in range(3)
