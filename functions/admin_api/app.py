@@ -9,6 +9,8 @@ from forecourt.admin.credentials import CredentialRoutes
 from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
+from forecourt.admin.dynamics_connection import DynamicsConnectionRoutes
+from forecourt.admin.dynamics_pushes import DynamicsPushRoutes
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.schedule_changes import ScheduleChanges
 from forecourt.admin.schedules import ScheduleRoutes
@@ -34,6 +36,8 @@ from forecourt.storage.audit_log import PostgresAuditLog
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.dealerships import PostgresDealerships
+from forecourt.storage.dynamics_connections import DynamicsVault
+from forecourt.storage.dynamics_pushes import PostgresDynamicsPushes
 from forecourt.storage.lead_edits import PostgresLeadEdits
 from forecourt.storage.lead_reports import PostgresLeadReports
 from forecourt.storage.manual_runs import PostgresManualRuns
@@ -60,14 +64,17 @@ def api() -> AdminApi:
     settings = AdminApiSettings.from_environment()
     database, easycars = connections()
     secrets = SecretStore()
-    vault = CredentialVault(database, KmsDataKeys(settings.credentials_key_arn))
+    keys = KmsDataKeys(settings.credentials_key_arn)
+    vault = CredentialVault(database, keys)
     audit_log = PostgresAuditLog(database)
     dealerships = PostgresDealerships(database)
     replays = PostgresReplays(database)
     wake_ups = RoutedWakeUps(
         leads_queue_url=settings.leads_queue_url, dynamics_queue_url=settings.dynamics_queue_url
     )
+    pushes = PostgresDynamicsPushes(database)
     reports = PostgresLeadReports(database)
+    system_settings = PostgresSettings(database)
     site_keys = PostgresSiteKeys(database)
     files = SiteFiles(site_keys=site_keys, documents=JsonBucket(settings.run_bucket))
     timetable = PostgresTimetable(database)
@@ -96,10 +103,20 @@ def api() -> AdminApi:
             credentials=vault,
             probe=EasyCarsLeadProbe(easycars),
         ),
+        dynamics_connection=DynamicsConnectionRoutes(
+            connections=DynamicsVault(database, keys),
+            dealerships=dealerships,
+            pushes=pushes,
+            wake_ups=wake_ups,
+            takes_any_address=settings.dynamics_url is not None,
+        ),
+        dynamics_pushes=DynamicsPushRoutes(
+            pushes=pushes, settings=system_settings, wake_ups=wake_ups
+        ),
         leads=LeadRoutes(reports=reports, edits=PostgresLeadEdits(database), wake_ups=wake_ups),
         schedules=ScheduleRoutes(timetable=timetable, keeper=keeper),
         settings=SettingRoutes(
-            settings=PostgresSettings(database),
+            settings=system_settings,
             dealerships=dealerships,
             schedules=ScheduleChanges(timetable=timetable, keeper=keeper),
         ),

@@ -118,7 +118,7 @@ def test_a_handler_is_settings_wiring_and_one_call(path: Path) -> None:
     code = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     lines = sum((node.end_lineno or 0) - node.lineno + 1 for node in code)
 
-    assert lines <= (80 if path.parent.name == "admin_api" else 45)  # it wires many rooms
+    assert lines <= (110 if path.parent.name == "admin_api" else 45)  # it wires many rooms
     assert not any(isinstance(node, ast.For | ast.While | ast.ClassDef) for node in ast.walk(tree))
 
 

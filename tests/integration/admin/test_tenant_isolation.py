@@ -16,11 +16,17 @@ CREDENTIALS = {
     "environment": "Test",
 }  # fmt: skip
 EASYCARS = "/api/admin/easycars"
+DYNAMICS = "/api/admin/dynamics"
+CONNECTION = {
+    "environmentUrl": "https://planted-host.crm6.dynamics.com", "clientSecret": "planted-secret",
+    "tenantId": "8f1d3f6e-3a59-4f0e-9e0b-0a2f6a9d1c01",
+    "clientId": "7d1c6c1e-5a53-4f0e-8a1b-0a2f6a9d1c02",
+}  # fmt: skip
 DEALERSHIP = "/api/admin/dealerships/{dealershipId}"
 TABLES = (
     "dealership_easycars_credentials", "dealership_settings", "system_settings", "lead",
     "lead_delivery", "easycars_sync_logs", "sync_job", "audit_log", "dealership",
-    "lead_status_conflicts", "site_key", "dealership_origin", "vehicle",
+    "lead_status_conflicts", "site_key", "dealership_origin", "vehicle", "dynamics_connection",
 )  # fmt: skip
 
 
@@ -38,6 +44,7 @@ def world(admin: AdminClient, dealership: int, database: Database) -> World:
     attacker = admin("POST", "/api/admin/dealerships", {"name": "Attacker"}).body["id"]
     path = f"{EASYCARS}/credentials"
     saved = admin("POST", path, CREDENTIALS, dealershipId=dealership).body
+    admin("PUT", f"{DYNAMICS}/connection", CONNECTION, dealershipId=dealership)
     connection = database.connection()
     job_id, lead_id = uuid4(), uuid4()
     row: tuple[Any, ...] = connection.execute(
@@ -95,6 +102,8 @@ READS = [
     f"{EASYCARS}/sync/logs/{{logId}}",
     f"{EASYCARS}/sync/jobs/{{jobId}}",
     f"{EASYCARS}/lead-sync-conflicts",
+    f"{DYNAMICS}/connection",
+    f"{DYNAMICS}/status",
     "/api/admin/leads",
     "/api/admin/leads/{leadId}",
     "/api/admin/deliveries",
@@ -106,6 +115,7 @@ READS = [
     f"{DEALERSHIP}/origins",
     "/api/admin/settings",
 ]
+NOTHING_SAVED_YET = {f"{EASYCARS}/credentials", f"{DYNAMICS}/connection"}
 WRITES = [
     ("POST", f"{EASYCARS}/credentials", CREDENTIALS),
     ("POST", f"{EASYCARS}/credentials/test-connection", CREDENTIALS),
@@ -117,6 +127,9 @@ WRITES = [
     ("POST", "/api/admin/deliveries/{deliveryId}/resend", None),
     ("POST", "/api/admin/deliveries/{deliveryId}/resolve", {"number": "000001"}),
     ("POST", f"{EASYCARS}/lead-sync-conflicts/{{conflictId}}/resolve", {"resolution": "local"}),
+    ("PUT", f"{DYNAMICS}/connection", {"enabled": False}),
+    ("DELETE", f"{DYNAMICS}/connection", None),
+    ("POST", f"{DYNAMICS}/retry/{{leadId}}", None),
     ("PATCH", "/api/admin/leads/{leadId}", {"status": "won"}),
     ("PATCH", "/api/admin/vehicles/{vehicleId}", {"price": 1}),
     ("POST", f"{DEALERSHIP}/site-keys", {"label": "mine"}),
@@ -155,7 +168,8 @@ def test_reading_shows_nothing_of_another_dealership(
         own = admin("GET", path, claims=claims)
         asked = admin("GET", path, claims=claims, dealershipId=world.victim)
 
-        assert own.status == (404 if path != template or "credentials" in path else 200), path
+        has_none = path != template or path in NOTHING_SAVED_YET
+        assert own.status == (404 if has_none else 200), path
         assert asked.status == 404, path
         for answer in (own.body, asked.body):
             assert "planted" not in str(answer), path
@@ -184,6 +198,34 @@ def test_writing_changes_nothing_of_another_dealership(
         assert answer.status == (404 if role == "owner" else 403), template
 
     assert rows(database) == before
+
+
+PUSH = f"{DYNAMICS}/push"
+
+
+@pytest.mark.parametrize("names_the_victim", [True, False])
+def test_leads_of_another_dealership_are_as_unknown_as_no_leads(
+    admin: AdminClient, world: World, database: Database, *, names_the_victim: bool
+) -> None:
+    before = rows(database)
+    query = {"dealershipId": world.victim} if names_the_victim else {}
+    foreign, nobody = str(world.ids["leadId"]), "00000000-0000-4000-8000-000000000000"
+    body = {"leadIds": [foreign, nobody]}
+
+    answer = admin("POST", PUSH, body, claims=owner(world.attacker), **query)
+    for_staff = admin("POST", PUSH, body, claims=staff(world.attacker), **query)
+
+    assert for_staff.status == 403
+    assert answer.status == (404 if names_the_victim else 202)
+    if not names_the_victim:
+        assert {one["leadId"]: one["status"] for one in answer.body["leads"]} == {
+            foreign: "not_found",
+            nobody: "not_found",
+        }
+    after = rows(database)
+    assert {name: after[name] for name in TABLES if name != "audit_log"} == {
+        name: before[name] for name in TABLES if name != "audit_log"
+    }
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
@@ -229,6 +271,7 @@ def test_only_administrators_change_the_system(
 def test_no_route_is_left_out_of_this_file() -> None:
     tried = {("GET", path) for path in READS}
     tried |= {(method, path) for method, path, _ in [*WRITES, *FOR_ADMINISTRATORS]}
+    tried.add(("POST", PUSH))
 
     assert {(one.method, one.path) for one in ADMIN_OPERATIONS} - tried == set()
 

@@ -12,6 +12,8 @@ from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.documents import to_json
+from forecourt.admin.dynamics_connection import DynamicsConnectionRoutes
+from forecourt.admin.dynamics_pushes import DynamicsPushRoutes
 from forecourt.admin.leads import LeadRoutes
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Router
@@ -44,6 +46,8 @@ class AdminApi:
         dead_letters: DeadLetterRoutes,
         dealerships: DealershipRoutes,
         deliveries: DeliveryRoutes,
+        dynamics_connection: DynamicsConnectionRoutes,
+        dynamics_pushes: DynamicsPushRoutes,
         leads: LeadRoutes,
         schedules: ScheduleRoutes,
         settings: SettingRoutes,
@@ -55,7 +59,7 @@ class AdminApi:
     ) -> None:
         self._edge = edge
         self._router = Router()
-        easycars = "/api/admin/easycars"
+        easycars, dynamics = "/api/admin/easycars", "/api/admin/dynamics"
         dealership = "/api/admin/dealerships/{dealershipId}"
         for method, template, route in (
             ("GET", f"{easycars}/credentials", credentials.show),
@@ -76,6 +80,12 @@ class AdminApi:
             ("GET", f"{easycars}/sync/logs", sync.list_logs),
             ("GET", f"{easycars}/sync/logs/{{logId}}", sync.show_log),
             ("GET", f"{easycars}/sync/jobs/{{jobId}}", sync.show_job),
+            ("GET", f"{dynamics}/connection", dynamics_connection.show),
+            ("PUT", f"{dynamics}/connection", dynamics_connection.save),
+            ("DELETE", f"{dynamics}/connection", dynamics_connection.delete),
+            ("POST", f"{dynamics}/push", dynamics_pushes.push),
+            ("POST", f"{dynamics}/retry/{{leadId}}", dynamics_pushes.retry),
+            ("GET", f"{dynamics}/status", dynamics_pushes.show_status),
             ("GET", "/api/admin/leads", leads.list_leads),
             ("GET", "/api/admin/leads/{leadId}", leads.show_lead),
             ("PATCH", "/api/admin/leads/{leadId}", leads.change_lead),

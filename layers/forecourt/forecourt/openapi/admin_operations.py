@@ -11,6 +11,7 @@ from forecourt.admin.site_keys import ChangedSiteKey, NewSiteKey, Origins
 from forecourt.admin.vehicles import VehicleChange
 from forecourt.openapi import admin_records as records
 from forecourt.openapi.admin_routes import FLAG, PAGE, WHOSE, choice, describe, limit
+from forecourt.openapi.dynamics_operations import DYNAMICS_OPERATIONS
 from forecourt.openapi.easycars_operations import EASYCARS_OPERATIONS
 from forecourt.openapi.operations import Parameter
 from forecourt.openapi.shapes import list_of, page_of, record
@@ -211,5 +212,6 @@ ADMIN_OPERATIONS = (
         WHOSE,
         body=(DealershipSettings, SystemSettings),
     ),
+    *DYNAMICS_OPERATIONS,
     *EASYCARS_OPERATIONS,
 )

@@ -12,6 +12,7 @@ from forecourt.openapi.shapes import Schema, words
 type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 EASYCARS = "/api/admin/easycars"
+DYNAMICS = "/api/admin/dynamics"
 
 WHOSE = Parameter(
     name="dealershipId",
