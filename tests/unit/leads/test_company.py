@@ -5,20 +5,7 @@ from typing import Any
 import pytest
 
 from forecourt.leads.company import company_faults, company_values
-
-WHOLE = {
-    "canonical_name": "Acme Pty Ltd", "company_name": "Acme", "domain": "acme.example",
-    "country": "AU", "job_title": "Fleet manager", "provider": "M365", "tenant_size": "small",
-    "contact_emails": ["a@acme.example", {"email": "b@acme.example"}, {"value": "c@acme.example"}],
-    "contact_quality_score": 0, "linkedin_pattern": "{first}.{last}", "readiness_score": 100,
-    "segment": "Migration", "technical_heat": "Hot", "commercial_segment": "GREENFIELD",
-    "commercial_heat": "HIGH", "priority_category": "P1",
-    "priority_label": "P1 High Potential Greenfield", "referral_id": "r-1",
-    "azure_tenant_id": "72f988bf-86f1-41af-91ab-2d7cd011db47", "referral_type": "co-sell",
-    "ip_usage_type": "DCH", "ip_isp": "Telstra", "ip_country": "AU", "confidence": 0.75,
-    "m365_match_tags": "exchange, teams", "auto_score_version": "3.1", "is_reenriched": True,
-    "ml_weight_json": "{}",
-}  # fmt: skip
+from tests.support.dynamics_tenants import COMPANY
 
 
 def camel_case(name: str) -> str:
@@ -27,10 +14,10 @@ def camel_case(name: str) -> str:
 
 
 def test_every_member_may_be_written_as_the_reference_or_the_api_writes() -> None:
-    camel = {camel_case(name): value for name, value in WHOLE.items()}
+    camel = {camel_case(name): value for name, value in COMPANY.items()}
 
-    assert company_faults(WHOLE) == company_faults(camel) == []
-    assert company_values(WHOLE) == company_values(camel) == WHOLE
+    assert company_faults(COMPANY) == company_faults(camel) == []
+    assert company_values(COMPANY) == company_values(camel) == COMPANY
 
 
 def test_a_member_in_both_spellings_is_refused() -> None:
