@@ -1,15 +1,18 @@
 """Fetch one vehicle's pictures: one message of the images queue per invocation."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from forecourt.aws.image_bucket import S3ImageStore
 from forecourt.aws.image_queue import ImageMessages
+from forecourt.aws.secrets import SecretStore
+from forecourt.cloudinary.image_store import CloudinaryImageStore
 from forecourt.defects import only_redacted_errors
 from forecourt.easycars.pictures import EasyCarsPictures
 from forecourt.easycars.stock_mapping import split_list
+from forecourt.images.ports import ImageStore
 from forecourt.images.sync import ImageSync
 from forecourt.settings import ImageSyncSettings
 from forecourt.storage.database_settings import open_database
@@ -30,12 +33,21 @@ def connections() -> tuple[Database, EasyCarsPictures]:
 
 
 @cache
+def store() -> ImageStore:
+    """Choose where pictures are kept."""
+    secret_arn = settings().cloudinary_secret_arn
+    if settings().image_store == "Cloudinary" and secret_arn is not None:
+        return CloudinaryImageStore(partial(SecretStore().read, secret_arn))
+    return S3ImageStore(settings().image_bucket, settings().image_base_url)
+
+
+@cache
 def messages() -> ImageMessages:
     """Wire the sync on the sandbox's first call."""
     database, pictures = connections()
     sync = ImageSync(
         source=pictures,
-        store=S3ImageStore(settings().image_bucket, settings().image_base_url),
+        store=store(),
         galleries=PostgresGalleries(database, read_urls=split_list),
     )
     return ImageMessages(sync, settings().images_queue_url)

@@ -10,7 +10,9 @@ from moto import mock_aws
 from forecourt.aws.image_bucket import S3ImageStore
 from forecourt.easycars.pictures import EasyCarsPictures
 from forecourt.easycars.stock_mapping import split_list
-from forecourt.images.ports import ImageRequest
+from forecourt.errors import SkippableError
+from forecourt.images.formats import PictureFormat
+from forecourt.images.ports import ImageRequest, Stored
 from forecourt.images.sync import MOST_TRIES, ImageSync
 from forecourt.storage.postgres import Database
 from forecourt.storage.vehicle_edits import PostgresVehicleEdits
@@ -376,6 +378,26 @@ def test_a_store_that_is_away_loses_nothing(world: World) -> None:
     )
     assert world.work()
     assert world.shown == ["/a"]
+
+
+def test_a_picture_the_store_refuses_takes_no_other_with_it(world: World) -> None:
+    class Choosy(S3ImageStore):
+        def put(
+            self, request: ImageRequest, content_hash: bytes, kind: PictureFormat, body: bytes
+        ) -> Stored:
+            if body.endswith(b"/b"):
+                raise SkippableError(code="STORE_REFUSED", detail="no", target="Cloudinary")
+            return super().put(request, content_hash, kind, body)
+
+    world.sync = ImageSync(
+        source=world.source,
+        store=Choosy(BUCKET, BASE),
+        galleries=PostgresGalleries(world.database, read_urls=split_list),
+    )
+    world.feed(*(world.server.picture(path) for path in ("/a", "/b", "/c")))
+    assert world.work()
+    assert world.shown == ["/a", "/c"]
+    assert world.states()["/b"] == ("refused", 0, "STORE_REFUSED")
 
 
 def test_pictures_that_cannot_be_queued_are_told_and_due_again(world: World) -> None:

@@ -10,12 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers/forecourt/forecourt"
-LOGIC = ("leads", "stock", "admin", "schedules", "security")
-ADAPTERS = ("aws", "dynamics", "easycars", "storage")
+LOGIC = ("leads", "stock", "admin", "schedules", "security", "images")
+ADAPTERS = ("aws", "cloudinary", "dynamics", "easycars", "storage")
 OUTSIDE = {
     "alembic",
     "boto3",
     "botocore",
+    "cloudinary",
     "httpx",
     "msal",
     "psycopg",

@@ -191,7 +191,13 @@ class LeadIntakeSettings(_LeadsQueue, _RunBucket, _SiteKeySecret, _Edge):
 
 
 class LeadDeliverySettings(
-    _Database, _LeadsQueues, _DynamicsQueue, _CredentialsKey, _EasyCars, _AlertTopic, _LeadEventsTopic
+    _Database,
+    _LeadsQueues,
+    _DynamicsQueue,
+    _CredentialsKey,
+    _EasyCars,
+    _AlertTopic,
+    _LeadEventsTopic,
 ):
     """Settings of ``lead_delivery``."""
 
@@ -232,8 +238,25 @@ class ImageSyncSettings(_Database):
     image_origins: Origins = Field(
         description="the web origins pictures may come from, with commas between them"
     )
+    image_store: Literal["S3", "Cloudinary"] = Field(
+        default="S3", description="one of S3, Cloudinary"
+    )
     image_bucket: Name = Field(description="the name of the bucket for pictures")
     image_base_url: Url = Field(description="the address under which websites find that bucket")
+    cloudinary_secret_arn: Arn | None = Field(
+        default=None,
+        description='the ARN of a secret that holds {"cloud_name", "api_key", "api_secret"}',
+    )
+
+    @model_validator(mode="after")
+    def _has_an_account(self) -> Self:
+        if self.image_store == "Cloudinary" and self.cloudinary_secret_arn is None:
+            raise ValueError
+        return self
+
+    @classmethod
+    def _combination_rule(cls) -> str:
+        return "IMAGE_STORE is Cloudinary and CLOUDINARY_SECRET_ARN is missing: set it"
 
 
 class SyncSummarySettings(_Database, _RunBucket, _AlertTopic):

@@ -105,7 +105,15 @@ class ImageStore(Protocol):
     def put(
         self, request: ImageRequest, content_hash: bytes, kind: PictureFormat, body: bytes
     ) -> Stored:
-        """Keep a picture; the same content again is the same picture. RetryableError when away."""
+        """Keep a picture; the same content again is the same picture.
+
+        Raises
+        ------
+        RetryableError
+            The store is away.
+        SkippableError
+            It does not take this picture.
+        """
         ...
 
     def remove(self, key: str) -> None:

@@ -24,8 +24,8 @@ from forecourt.logs import get_logger
 MOST_TRIES = 9
 """Failed fetches of one address, over several nights, before it is given up."""
 
-_SECONDS_FOR_ONE = 40.0
-"""With less time left no further fetch begins."""
+_SECONDS_FOR_ONE = 60.0
+"""With less time left no further fetch begins: a picture may take 30 s to come and 25 s to keep."""
 
 _log = get_logger("image_sync")
 
@@ -101,7 +101,10 @@ class ImageSync:
         stored = self._galleries.stored_content(request, content_hash)
         what = "fetched" if stored is None else "reused"
         if stored is None:
-            stored = self._store.put(request, content_hash, kind, body)
+            try:
+                stored = self._store.put(request, content_hash, kind, body)
+            except SkippableError as error:
+                return self._refuse(request, error, tries), "refused"
         outcome = Outcome(
             state=PictureState.STORED,
             tries=tries,
