@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import SecretStr
@@ -21,6 +20,7 @@ from forecourt.easycars.verdict import (
     request_token_operation,
 )
 from forecourt.errors import AuthenticationError, RetryableError
+from forecourt.network.address import checked_address
 from forecourt.network.exchange import Call, Exchanger
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.security.redaction import redact
@@ -37,7 +37,6 @@ _FIRST_PAUSE_SECONDS = 0.5
 _TIME_FOR_A_TRY_SECONDS = 1.0
 _ACCOUNT_LIMITS = {"AccountNumber": 20, "AccountSecret": 50}
 _NOT_REPEATED = frozenset({Reason.TIMEOUT, Reason.NO_TIME_LEFT})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _JWT_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=")
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -67,7 +66,8 @@ class EasyCarsSession:
         sleep: Callable[[float], None],
     ) -> None:
         self._base_urls = {
-            environment: _checked_url(environment, url) for environment, url in base_urls.items()
+            environment: checked_address(url, f"EasyCars {environment}")
+            for environment, url in base_urls.items()
         }
         self._exchanger = Exchanger(transport)
         self._clock = clock
@@ -255,15 +255,3 @@ def _redactor(
         return redact(text, secrets)
 
     return cut_out
-
-
-def _checked_url(environment: Environment, url: str) -> str:
-    """Refuse an address that would carry the client secret over the network in the clear."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.query or parts.fragment:
-        reason = f"the EasyCars {environment} URL must be an address such as https://host/path"
-        raise ValueError(reason)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        reason = f"the EasyCars {environment} URL must begin with https:// (or be this machine)"
-        raise ValueError(reason)
-    return url.rstrip("/")

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -44,9 +44,9 @@ class Answer:
     """A complete answer of any status; ``retry_after`` is in seconds."""
 
     status: int
-    body: bytearray
+    body: bytearray = field(repr=False)
     retry_after: float | None
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +63,17 @@ class Call:
     """What to send, and how much of an answer to wait for.
 
     ``answer_by`` is monotonic seconds, for everything up to the last byte of the answer;
-    ``silence_seconds`` is the longest pause within it; ``answer_bytes`` is the largest body.
+    ``silence_seconds`` is the longest pause within it; ``answer_bytes`` is the largest body. The
+    repr shows nothing that could be secret or somebody's.
     """
 
-    url: str
-    headers: Mapping[str, str]
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     answer_by: float
     silence_seconds: float
     answer_bytes: int
-    query: Mapping[str, str] | None = None
-    content: bytes = b""
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    content: bytes = field(default=b"", repr=False)
     method: str = "POST"
 
 
