@@ -25,6 +25,7 @@ TABLES_OF_THE_DESIGN = {
     "dynamics_connection", "site_key", "dealership_origin", "site_refusal", "sync_job",
     "vendor_frontier",
     "circuit_breaker", "rate_limit", "audit_log", "lead_d365_sync",
+    "dynamics_budget", "dynamics_budget_grant", "dynamics_budget_wait",
 }  # fmt: skip
 
 # Alembic keeps its context in module globals: two migrations at once are two processes.
