@@ -184,19 +184,31 @@ def test_pictures_arrive_and_a_further_night_fetches_none(
     while stack.rows("SELECT FROM vehicle WHERE images_wanted IS DISTINCT FROM images_done"):
         assert time.monotonic() < deadline
         time.sleep(0.5)
-    every_row = "SELECT id, images, xmin::text AS writer FROM vehicle ORDER BY id"
-    before = stack.rows(every_row)
+    every_row = (
+        "SELECT id, images, last_synced_from_easycars, xmin::text AS writer"
+        " FROM vehicle ORDER BY id"
+    )
+    every_picture = "SELECT id, fetched_at, xmin::text AS writer FROM vehicle_image ORDER BY id"
+    before, kept = stack.rows(every_row), stack.rows(every_picture)
     fetched = stack.simulator("requests")["counts"]["Image"]
     pictures = [url for row in before for url in row["images"]]
 
     answer = httpx.get(pictures[0])
-    again = stack.json("sync", "stock", "--dealership", dealers[0]["id"])
+    night = stack.json("sync", "stock", exit_code=1)
+    again = stack.rows(
+        "SELECT sum(records_unchanged) AS unchanged, sum(records_updated) AS updated,"
+        " bool_or(response_summary ? 'imagesQueued') AS queued"
+        " FROM easycars_sync_logs WHERE job_id = %s AND status = 'Success'",
+        night["jobId"],
+    )
 
     assert fetched >= len(set(pictures)) > len(before)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("image/")
-    assert again["succeeded"] == 1
+    assert (night["planned"], night["succeeded"]) == (3, 2)
+    assert again == [{"unchanged": len(before), "updated": 0, "queued": False}]
     assert stack.rows(every_row) == before
+    assert stack.rows(every_picture) == kept
     assert stack.simulator("requests")["counts"]["Image"] == fetched
 
 
