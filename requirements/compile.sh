@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-for name in runtime dev bench uv sam peers; do
+for name in runtime dev bench uv sam peers node; do
   .venv/bin/uv pip compile "requirements/$name.in" --output-file "requirements/$name.txt" \
     --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --quiet "$@"
 done
