@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 from pydantic import SecretStr
 
-from forecourt.dynamics.client import DynamicsClient
+from forecourt.dynamics.client import DynamicsClient, Written
 from forecourt.dynamics.setup_client import DynamicsSetupClient
 from forecourt.security.dynamics_connections import DynamicsConnection
 
@@ -42,16 +42,9 @@ def connection(**changes: Any) -> DynamicsConnection:
     return replace(CONNECTION, **changes)
 
 
-def refusal(
-    status: int,
-    code: str = "",
-    message: str = "",
-    headers: dict[str, str] | None = None,
-    **more: str,
-) -> httpx.Response:
+def refusal(status: int, code: str = "", message: str = "", **more: str) -> httpx.Response:
     """Make an error as Dataverse writes one."""
-    body = {"error": {"code": code, "message": message, **more}}
-    return httpx.Response(status, json=body, headers=headers)
+    return httpx.Response(status, json={"error": {"code": code, "message": message, **more}})
 
 
 def created() -> httpx.Response:
@@ -82,16 +75,20 @@ class ScriptedDataverse:
         """Add steps to the script."""
         self.steps.extend(steps)
 
-    def upsert(self, fields: dict[str, Any] | None = None, **changes: Any) -> Any:
-        """Upsert a lead."""
+    def upsert(
+        self, fields: dict[str, Any] | None = None, *, seconds: float = 5.0, **changes: Any
+    ) -> Written:
+        """Upsert a lead, with some of CONNECTION changed."""
         return self.client.upsert_lead(
-            connection(**changes), EXTERNAL_ID, fields or {"subject": "A"}, seconds=5.0
+            connection(**changes), EXTERNAL_ID, fields or {"subject": "A"}, seconds=seconds
         )
 
-    def update(self, fields: dict[str, Any] | None = None, **changes: Any) -> Any:
+    def update(
+        self, fields: dict[str, Any] | None = None, *, seconds: float = 5.0, **changes: Any
+    ) -> Written:
         """Update a lead by its id."""
         return self.client.update_lead(
-            connection(**changes), LEAD_ID, fields or {"subject": "A"}, seconds=5.0
+            connection(**changes), LEAD_ID, fields or {"subject": "A"}, seconds=seconds
         )
 
     def paths(self) -> list[str]:
