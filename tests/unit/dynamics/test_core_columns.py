@@ -244,5 +244,10 @@ def test_the_column_of_the_key_is_never_in_the_body() -> None:
     assert "hnt_forecourtid" not in columns(LEAD)
 
 
-def test_a_blank_name_still_has_the_last_name_dynamics_asks_for() -> None:
-    assert columns(replace(LEAD, name=" "))["lastname"] == "Unknown"
+@pytest.mark.parametrize("name", [" ", "", "\x1b", "\x01 \ufffe"])
+def test_a_name_that_is_none_still_gives_the_last_name_dynamics_asks_for(name: str) -> None:
+    held = columns(replace(LEAD, name=name, vehicle=None))
+
+    assert (held["lastname"], held["subject"], held.get("firstname")) == (
+        "Unknown", "Enquiry", None
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from forecourt.dynamics.fitting import Wish
+from forecourt.dynamics.fitting import Wish, clean_text
 from forecourt.dynamics.person_names import split_name
 from forecourt.leads.lead import Lead, LeadVehicle, Rating, VehicleInterest
 from forecourt.leads.phone_numbers import sort_phone
@@ -32,7 +32,7 @@ def core_wishes(lead: Lead) -> list[Wish]:
     ``statecode`` and ``statuscode`` are the sales staff's: a lead they closed is read-only
     (reference, 1.10), and none of our statuses may open or close it.
     """
-    first, last = split_name(lead.name)
+    first, last = split_name(clean_text(lead.name, lines=False) or "")
     name = f"Name: {lead.name}"
     return [
         Wish(column=SUBJECT, value=_subject(lead)),
@@ -80,7 +80,7 @@ def _subject(lead: Lead) -> str:
         return f"{wants}: {_vehicle_name(lead.vehicle)}" + (f" ({number})" if number else "")
     if lead.stock_number:
         return f"{wants}: stock number {lead.stock_number}"
-    return f"{wants}: {lead.name}" if lead.name.strip() else wants
+    return f"{wants}: {lead.name}" if clean_text(lead.name, lines=False) else wants
 
 
 def _vehicle_name(vehicle: LeadVehicle) -> str:

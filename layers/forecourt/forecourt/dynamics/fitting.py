@@ -106,9 +106,10 @@ def fit(wish: Wish, column: Column, options: Mapping[str, int]) -> Fitted:
 def clean_text(text: str, *, lines: bool) -> str | None:
     """Return a text as Dataverse takes it; None where nothing is left.
 
-    Characters it refuses are dropped. Without `lines`, all blanks between words are single spaces.
+    Characters it refuses are dropped, or are a space where they part words. Without `lines`, all
+    blanks between words are single spaces.
     """
-    kept = _REFUSED_CHARACTERS.sub("", text)
+    kept = _REFUSED_CHARACTERS.sub(lambda found: " " if found[0].isspace() else "", text)
     kept = kept.strip() if lines else " ".join(kept.split())
     return kept or None
 

@@ -40,7 +40,7 @@ _CODES: Final[Mapping[Category, tuple[str, ...]]] = {
         Reason.COLUMN_UNKNOWN,
         Reason.OPTION_REFUSED,
         Reason.WRONG_ADDRESS,
-        "METADATA_UNKNOWN",
+        *("METADATA_UNKNOWN", "KEY_NOT_ACTIVE", "NO_COLUMNS"),
         "NO_CONNECTION",
     ),
     Category.RATE_LIMIT: (Reason.RATE_LIMITED,),
