@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import pytest
 
-from forecourt.errors import AuthenticationError
+from forecourt.errors import AuthenticationError, RetryableError
 from tests.support.dataverse_script import (
     BY_KEY,
     CONNECTION,
@@ -17,7 +17,6 @@ from tests.support.dataverse_script import (
     LEAD_ID,
     ScriptedDataverse,
     body_of,
-    connection,
     created,
 )
 
@@ -258,31 +257,34 @@ def test_times_are_sent_as_they_were_mapped() -> None:
     assert body_of(dataverse.seen[0]) == {"hnt_lastsynctime": "2026-03-01T02:00:00Z"}
 
 
-PRIVILEGE = (
-    f"GET systemusers({LEAD_ID})/Microsoft.Dynamics.CRM."
-    "RetrieveUserPrivilegeByPrivilegeName(PrivilegeName='prvCreateLead')"
-)
-
-
-@pytest.mark.parametrize(
-    ("read", "path"),
-    [
-        (lambda setup: setup.who_am_i(connection(), seconds=5.0), "GET WhoAmI"),
-        (
-            lambda setup: setup.has_privilege(connection(), LEAD_ID, "prvCreateLead", seconds=5.0),
-            PRIVILEGE,
-        ),
-    ],
-    ids=["WhoAmI", "privilege"],
-)
-def test_what_check_asks(read: Any, path: str) -> None:
+def test_who_we_are_is_asked_once() -> None:
     dataverse = ScriptedDataverse()
     ids = {name: str(LEAD_ID) for name in ("UserId", "BusinessUnitId", "OrganizationId")}
-    answer = httpx.Response(200, json=ids | {"RolePrivileges": []})
-    answer.headers["x-ms-dop-hint"] = "8"
-    dataverse.will(answer)
+    dataverse.will(httpx.Response(200, json=ids, headers={"x-ms-dop-hint": "8"}))
 
-    told = read(dataverse.setup)
+    who = dataverse.setup.who_am_i(CONNECTION, seconds=5.0)
 
+    assert dataverse.paths() == ["GET WhoAmI"]
+    assert {who.user_id, who.business_unit_id, who.organization_id} == {LEAD_ID}
+    assert who.parallelism == 8
+
+
+@pytest.mark.parametrize("rows", [{}, {"UserId": "no guid"}, {"UserId": None}])
+def test_an_answer_without_who_we_are_is_none(rows: dict[str, Any]) -> None:
+    dataverse = ScriptedDataverse()
+    dataverse.will(rows)
+
+    with pytest.raises(RetryableError, match="without UserId"):
+        dataverse.setup.who_am_i(CONNECTION, seconds=5.0)
+
+
+@pytest.mark.parametrize(("privilege", "has"), [("prvCreateLead", True), ("prvWriteLead", False)])
+def test_a_privilege_is_looked_for_among_the_users_own(privilege: str, has: bool) -> None:
+    dataverse = ScriptedDataverse()
+    rows = [{"PrivilegeName": "prvReadLead"}, {"PrivilegeName": "prvCreateLead"}]
+    dataverse.will({"RolePrivileges": rows})
+
+    assert dataverse.setup.has_privilege(CONNECTION, LEAD_ID, privilege, seconds=5.0) is has
+
+    path = f"GET systemusers({LEAD_ID})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()"
     assert dataverse.paths() == [path]
-    assert told is False or (told.user_id, told.parallelism) == (LEAD_ID, 8)

@@ -41,7 +41,7 @@ REFUSALS: list[tuple[int, str, type[ForecourtError], str]] = [
     (400, "0x80044331", PermanentError, "TEXT_TOO_LONG"),
     (400, "0x8004431A", PermanentError, "OPTION_REFUSED"),
     (400, "0x80048d19", PermanentError, "REQUEST_REFUSED"),
-    (400, "0x80060888", PermanentError, "REQUEST_REFUSED"),
+    (400, "0x80060888", PermanentError, "WRONG_ADDRESS"),
     (400, "0x80040216", PermanentError, "REQUEST_REFUSED"),
     (403, "", AuthenticationError, "PRIVILEGE_MISSING"),
     (403, "0x80040220", AuthenticationError, "PRIVILEGE_MISSING"),

@@ -22,6 +22,10 @@ from forecourt.security.redaction import REDACTED, redact, redact_mapping
         ("key fk1.1.k1.1.abc_d-e", ["abc_d"]),
         ("postgresql://user:word@host/db", ["user", "word"]),
         ("password=hunter2 host=x", ["hunter2"]),
+        ("grant_type=x&client_assertion=abc.def-1&scope=y", ["abc.def-1"]),
+        ('{"certificate": "abc", "private_key": "def"}', ["abc", "def"]),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE+/x=\n-----END RSA PRIVATE KEY-----", ["MIIE"]),
+        ('"-----BEGIN PRIVATE KEY-----\\nMIIE+/x=', ["MIIE"]),
         ("mail sam.o'neil+x@mail.example.org now", ["sam", "example.org"]),
         ("sam%40example.org", ["sam"]),
         ("jörg@müller.example", ["jörg"]),
@@ -66,7 +70,22 @@ def test_a_traceback_goes_on_after_what_the_database_quoted() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["a", "a'", "eyJ-", "eyJ.", "://a:", "04-", "a@", "%40", "a%40", "fk1.1.", "token=", "secret "],
+    [
+        "a",
+        "a'",
+        "eyJ-",
+        "eyJ.",
+        "://a:",
+        "04-",
+        "a@",
+        "%40",
+        "a%40",
+        "fk1.1.",
+        "token=",
+        "secret ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN ",
+    ],
 )
 def test_no_text_takes_long(word: str) -> None:
     text = word * (20_000 // len(word))

@@ -5,7 +5,6 @@ from urllib.parse import quote
 from uuid import UUID
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,127}")
-_PRIVILEGE = re.compile(r"prv[A-Za-z0-9_]{1,100}")
 
 
 def lead_by_id(lead_id: UUID) -> str:
@@ -47,13 +46,5 @@ def checked_column(name: str) -> str:
     """
     if _COLUMN.fullmatch(name) is None:
         reason = "a column's logical name has lower-case letters, digits and underscores only"
-        raise ValueError(reason)
-    return name
-
-
-def checked_privilege(name: str) -> str:
-    """Return a privilege's name, e.g. ``prvCreateLead``, that may stand in an address."""
-    if _PRIVILEGE.fullmatch(name) is None:
-        reason = "a privilege's name begins with prv and has letters and digits only"
         raise ValueError(reason)
     return name

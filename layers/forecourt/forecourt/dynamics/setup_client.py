@@ -9,7 +9,7 @@ from uuid import UUID
 from forecourt.dynamics.answers import guid_of, parse_guid, rows_of
 from forecourt.dynamics.column_drafts import ColumnDraft, column_body, key_body
 from forecourt.dynamics.metadata import AlternateKey, TenantMetadata
-from forecourt.dynamics.odata import checked_privilege, equals
+from forecourt.dynamics.odata import equals
 from forecourt.dynamics.session import DynamicsSession, Request
 from forecourt.dynamics.table_description import TABLE, read_keys, read_table
 from forecourt.dynamics.verdict import Operation
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WHO_AM_I = Operation(name="WhoAmI")
 _READ_LEADS = Operation(name="Reading leads")
-_READ_PRIVILEGE = Operation(name="Reading privileges")
+_READ_PRIVILEGES = Operation(name="Reading privileges", answer_bytes=16_000_000)
 _CREATE_COLUMN = Operation(name="Creating a column", repeatable=False, answer_seconds=100.0)
 _CREATE_KEY = replace(_CREATE_COLUMN, name="Creating the alternate key")
 
@@ -110,13 +110,14 @@ class DynamicsSetupClient:
     def has_privilege(
         self, connection: DynamicsConnection, user_id: UUID, privilege: str, *, seconds: float
     ) -> bool:
-        """Tell whether a user has a privilege such as ``prvCreateLead``, through any role."""
-        path = (
-            f"systemusers({user_id})/Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName"
-            f"(PrivilegeName='{checked_privilege(privilege)}')"
-        )
-        success = self._session.get(connection, _READ_PRIVILEGE, path, time.monotonic() + seconds)
-        return bool(rows_of(success, _READ_PRIVILEGE, "RolePrivileges"))
+        """Tell whether a user has a privilege such as ``prvCreateLead`` through a role of its own.
+
+        Roles of its teams do not count.
+        """
+        path = f"systemusers({user_id})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()"
+        success = self._session.get(connection, _READ_PRIVILEGES, path, time.monotonic() + seconds)
+        rows = rows_of(success, _READ_PRIVILEGES, "RolePrivileges")
+        return any(row.get("PrivilegeName") == privilege for row in rows)
 
     def read_metadata(self, connection: DynamicsConnection, *, seconds: float) -> TenantMetadata:
         """Read the tenant's lead table: columns, limits, options and alternate keys."""

@@ -113,6 +113,7 @@ BY_CODE: Mapping[str, Ruling] = {
     "0x80040220": _PRIVILEGE_MISSING,
     "0x80048306": _PRIVILEGE_MISSING,
     "0x80072560": _TOKEN_REFUSED,
+    "0x80060888": _WRONG_ADDRESS,
     "0x8006088a": _WRONG_ADDRESS,
     "0x80072321": _RATE_LIMITED,
     "0x80072322": _RATE_LIMITED,
@@ -146,7 +147,7 @@ BY_STATUS: Mapping[int, Ruling] = {
 """Where the code says nothing."""
 
 _MALFORMED = frozenset({"", "0x0", "0x80048d19", "0x80060888"})
-"""Codes of a 400 that may name a column the table does not have; its name then tells."""
+"""Codes that may stand for a column the table does not have; its name in the words then tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,13 +233,13 @@ def _ruling(
 ) -> Ruling:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}:
         return BY_STATUS[status]
+    if error.code in _MALFORMED and error.unknown_property in columns:
+        return _COLUMN_UNKNOWN
     by_code = BY_CODE.get(error.code)
     if by_code is not None:
         return by_code
-    if status == HTTPStatus.NOT_FOUND and operation.by_id and error.code != "0x80060888":
+    if status == HTTPStatus.NOT_FOUND and operation.by_id:
         return _DELETED
-    if status == HTTPStatus.BAD_REQUEST and error.code in _MALFORMED:
-        return _COLUMN_UNKNOWN if error.unknown_property in columns else BY_STATUS[status]
     by_status = BY_STATUS.get(status)
     if by_status is not None:
         return by_status

@@ -20,7 +20,8 @@ _SHORT_SECRET = 4
 _NAMES_OF_SECRETS = (
     r"client_?secret|client_?id|account_?secret|account_?number|password|passwd|pwd|secret|"
     r"api_?key|access_?token|refresh_?token|id_?token|token|x-site-key|site_?key|signature|sig|"
-    r"x-amz-security-token|x-amz-signature|x-amz-credential"
+    r"x-amz-security-token|x-amz-signature|x-amz-credential|client_?assertion|private_?key|"
+    r"certificate"
 )
 
 _AFTER_A_MESSAGE = r"\n\n(?:During handling|The above exception)|\Z"
@@ -54,6 +55,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{REDACTED}",
     ),
+    # A certificate's private key, as PEM or as the JSON text of one
+    (
+        re.compile(
+            r"(?s)-----BEGIN [A-Z0-9 ]{0,20}PRIVATE KEY-----.*?"
+            r"(?:-----END [A-Z0-9 ]{0,20}PRIVATE KEY-----|\Z)"
+        ),
+        REDACTED,
+    ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), REDACTED),
     (re.compile(r"\bfk1\.\d+\.[A-Za-z0-9_-]+\.\d+\.[A-Za-z0-9_-]+"), REDACTED),
@@ -81,6 +90,7 @@ _SECRET_KEYS = frozenset({
     "clientid", "clientsecret", "accountnumber", "accountsecret", "password", "passwd", "secret",
     "token", "accesstoken", "refreshtoken", "idtoken", "authorization", "cookie", "setcookie",
     "apikey", "sitekey", "xsitekey", "signature", "credentials", "connectionstring", "dsn",
+    "clientassertion", "privatekey", "certificate",
 })  # fmt: skip
 
 _PERSONAL_KEYS = frozenset({
@@ -90,7 +100,10 @@ _PERSONAL_KEYS = frozenset({
     "city", "customercity", "addresscity", "postcode", "customerpostcode", "addresspostcode",
     "state", "customerstate", "addressstate", "message", "notes", "note", "comments", "company",
     "leadcustomer", "quotationcustomer1", "quotationcustomer2", "contacts", "abn", "body",
-    "vehiclesourcepageurl", "sourcepageurl",
+    "vehiclesourcepageurl", "sourcepageurl", "emailaddress1", "telephone1", "mobilephone",
+    "companyname", "subject", "description", "jobtitle", "websiteurl", "address1line1",
+    "address1line2", "address1line3", "address1city", "address1stateorprovince",
+    "address1postalcode", "address1country",
 })  # fmt: skip
 
 type Secret = str | SecretStr
