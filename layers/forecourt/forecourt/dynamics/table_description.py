@@ -68,15 +68,17 @@ def _table_of(answers: Mapping[str, Rows]) -> TenantMetadata:
     choices = _by_name(answers[_CHOICES])
     columns = {}
     for name, row in _by_name(answers[_COLUMNS]).items():
-        column = Column(
-            type=str(row.get("AttributeType") or "Unknown"),
-            max_length=lengths.get(name, {}).get("MaxLength"),
-            minimum=ranges.get(name, {}).get("MinValue"),
-            maximum=ranges.get(name, {}).get("MaxValue"),
-            options=_options_of(choices[name]) if name in choices else None,
-            on_create=row.get("IsValidForCreate") is not False,
-            on_update=row.get("IsValidForUpdate") is not False,
-            required=_required_level(row.get("RequiredLevel")),
+        column = Column.from_json(
+            {
+                "type": row.get("AttributeType"),
+                "maxLength": lengths.get(name, {}).get("MaxLength"),
+                "min": ranges.get(name, {}).get("MinValue"),
+                "max": ranges.get(name, {}).get("MaxValue"),
+                "options": _options_of(choices[name]) if name in choices else None,
+                "create": row.get("IsValidForCreate"),
+                "update": row.get("IsValidForUpdate"),
+                "required": _required_level(row.get("RequiredLevel")),
+            }
         )
         if column.type not in _NEVER_WRITTEN and (column.on_create or column.on_update):
             columns[name] = column
@@ -103,19 +105,24 @@ def _required_level(value: object) -> str:
     return str(level or "None")
 
 
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
 def _options_of(row: Mapping[str, Any]) -> dict[str, int]:
     """Read the integer of each label; a label that two options share names neither."""
     numbers: dict[str, set[int]] = {}
-    for name in ("OptionSet", "GlobalOptionSet"):
-        for option in (row.get(name) or {}).get("Options") or ():
-            for label in _labels_of(option.get("Label")):
-                numbers.setdefault(label, set()).add(option["Value"])
+    for described in _objects([row.get("OptionSet"), row.get("GlobalOptionSet")]):
+        for option in _objects(described.get("Options")):
+            number = option.get("Value")
+            for label in _labels_of(option.get("Label")) if isinstance(number, int) else ():
+                numbers.setdefault(label, set()).add(number)
     return {label: found.pop() for label, found in numbers.items() if len(found) == 1}
 
 
 def _labels_of(label: object) -> Iterable[str]:
     if not isinstance(label, Mapping):
         return ()
-    told = [label.get("UserLocalizedLabel"), *(label.get("LocalizedLabels") or ())]
-    texts = [text.get("Label") for text in told if isinstance(text, Mapping)]
+    spoken = [label.get("UserLocalizedLabel"), *_objects(label.get("LocalizedLabels"))]
+    texts = [text.get("Label") for text in _objects(spoken)]
     return dict.fromkeys(text for text in texts if isinstance(text, str) and text)
