@@ -213,6 +213,14 @@ def test_of_endless_facts_the_message_keeps_half_the_room() -> None:
     assert text.endswith("n…")
 
 
+def test_what_the_description_has_no_room_for_is_not_said_to_stand_there() -> None:
+    narrow = connection_to(STOCK_TENANT, description=Column(type="Memo", max_length=40))
+    result = mapped(replace(LEAD, name="x" * 60), narrow)
+
+    assert result.left_out[0] == "lastname: cut to 50 characters."
+    assert result.left_out[1].startswith("description: cut to 40 of ")
+
+
 def test_a_tenants_longer_description_takes_it_all() -> None:
     lead = replace(WHOLE, message="m" * 10_000)
     wide = connection_to(STOCK_TENANT, description=Column(type="Memo", max_length=100_000))

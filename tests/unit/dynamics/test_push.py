@@ -168,6 +168,12 @@ def test_an_equal_hash_alone_needs_no_update() -> None:
     assert prepare(LEAD, STOCK, standing).fields == {}
 
 
+def test_what_was_delivered_alone_tells_that_nothing_differs() -> None:
+    confirmed = after(prepare(WITH_COMPANY, standing=after(prepare(WITH_COMPANY))), attempts=2)
+
+    assert prepare(WITH_COMPANY, standing=replace(confirmed, payload_hash=None)).fields == {}
+
+
 def test_an_update_of_unknown_standing_carries_everything_and_nulls() -> None:
     unknown = Standing(remote_id=RECORD, delivered_fields=None, payload_hash=None, attempts=2)
 

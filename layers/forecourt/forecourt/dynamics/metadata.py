@@ -12,7 +12,7 @@ back is tolerant, so that a member or type we do not know yet harms nothing.
      "keys": [{"name": "hnt_forecourtid", "columns": ["hnt_forecourtid"], "status": "Active"}]}
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -149,13 +149,25 @@ class TenantMetadata:
             )
         keys = (value or {}).get("keys")
         return cls(
-            columns={
-                str(name): Column.from_json(column)
-                for name, column in columns.items()
-                if isinstance(column, Mapping)
-            },
+            columns=_StoredColumns(columns),
             keys=tuple(_keys(keys)) if isinstance(keys, list) else (),
         )
+
+
+class _StoredColumns(Mapping[str, Column]):
+    """Columns read one by one when asked for: a table has hundreds, and a lead fills some forty."""
+
+    def __init__(self, stored: Mapping[str, Any]) -> None:
+        self._stored = {name: column for name, column in stored.items() if isinstance(column, dict)}
+
+    def __getitem__(self, name: str) -> Column:
+        return Column.from_json(self._stored[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
 
 
 def _keys(values: list[Any]) -> list[AlternateKey]:

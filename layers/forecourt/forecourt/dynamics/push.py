@@ -81,12 +81,10 @@ def prepare_push(
     )
 
 
-def hash_payload(columns: Mapping[str, Any]) -> str:
-    """Return a hash of what the columns hold, without those that are empty or tell of the push."""
-    lasting = {
-        name: value for name, value in columns.items() if value is not None and name not in VOLATILE
-    }
-    text = json.dumps(lasting, sort_keys=True, separators=(",", ":"))
+def hash_payload(columns: Mapping[str, Value]) -> str:
+    """Return a hash of what the columns hold; an empty one counts as one that is not there."""
+    filled = {name: value for name, value in columns.items() if value is not None}
+    text = json.dumps(filled, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
