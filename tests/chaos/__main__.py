@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.chaos_run import Plan, play
-from tests.chaos.checker import Finding
+from tests.chaos.crm import Finding
 from tests.chaos.figures import Figures
 from tests.chaos.world import chaos_harness
 

@@ -1,9 +1,10 @@
 """The leads a run has accepted, as their senders know them: the oracle of the last version."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from forecourt.admin.lead_changes import LeadPatch, plan_change
@@ -17,14 +18,24 @@ _STATUSES = ("in progress", "won", "lost")
 _RATINGS = {"Cold": 1, "Warm": 2, "Hot": 3}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Homes:
+    """Where a dealership's leads go: EasyCars' account, Dynamics' environment, or both."""
+
+    account: str | None = None
+    environment: str | None = None
+
+
 @dataclass
 class AcceptedLead:
     """One lead that was answered with 202, and what its last version says."""
 
     external_id: str
     dealership_id: int
-    account: str
+    account: str | None
     email: str
+    environment: str | None = None
+    company: Mapping[str, Any] | None = None
     spam: bool = False
     version: int = 1
     rating: str = "Cold"
@@ -48,19 +59,19 @@ class AcceptedLead:
 class AcceptedLeads:
     """Makes leads up and changes them; everything is drawn from one seed.
 
-    ``dealerships`` names each dealership's account, ``spam`` is the share of what is spam.
+    ``spam`` is the share of what is spam.
     """
 
     chance: random.Random
-    dealerships: dict[int, str]
+    dealerships: dict[int, Homes]
     spam: float = 0.02
     leads: dict[str, AcceptedLead] = field(default_factory=dict)
     _emails: list[str] = field(default_factory=list)
 
-    @property
-    def accounts(self) -> set[str]:
-        """The accounts leads can go to."""
-        return set(self.dealerships.values())
+    def homes(self, home_of: Callable[[Homes], str | None]) -> set[str]:
+        """Name the accounts or environments leads can go to."""
+        found = (home_of(homes) for homes in self.dealerships.values())
+        return {home for home in found if home is not None}
 
     def __len__(self) -> int:
         return len(self.leads)
@@ -76,6 +87,7 @@ class AcceptedLeads:
         """
         if dealership_id is None:
             dealership_id = self.chance.choice(sorted(self.dealerships))
+        homes = self.dealerships[dealership_id]
         number = len(self.leads) + 1
         email = f"Visitor{number}@Mail.example"
         if self._emails and self.chance.random() < 0.15:
@@ -84,10 +96,13 @@ class AcceptedLeads:
         lead = AcceptedLead(
             external_id=str(UUID(int=self.chance.getrandbits(128), version=4)),
             dealership_id=dealership_id,
-            account=self.dealerships[dealership_id],
+            account=homes.account,
             email=email,
+            environment=homes.environment,
             spam=self.chance.random() < self.spam,
         )
+        if lead.environment is not None:
+            lead.company = self._company(number)
         self.leads[lead.external_id] = lead
         body = lead_body(
             dealership_id,
@@ -98,8 +113,22 @@ class AcceptedLeads:
             phone=f"0400 {number:06d}"[:12] if self.chance.random() < 0.5 else None,
             message=lead.message,
             rating=lead.rating,
+            company=lead.company,
         )
         return lead, body
+
+    def _company(self, number: int) -> Mapping[str, Any] | None:
+        """Make up what is known of the visitor's company; of some nothing is."""
+        if self.chance.random() < 0.3:
+            return None
+        company: dict[str, Any] = {
+            "canonical_name": f"Company {number}",
+            "domain": f"company{number}.example",
+            "readiness_score": self.chance.randint(0, 100),
+        }
+        if self.chance.random() < 0.5:
+            company["referral_id"] = f"R{number}"
+        return company
 
     def edit_one(
         self,

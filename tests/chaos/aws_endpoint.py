@@ -15,12 +15,14 @@ from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from forecourt.errors import ForecourtError
+from forecourt.leads.wake_ups import DYNAMICS, EASYCARS
 from forecourt.security.credentials import Environment
 from tests.chaos.standard_queue import StandardQueue
 from tests.support.data_keys import MemoryDataKeys
 
 ARN = "arn:aws:{service}:ap-southeast-2:123456789012:{name}"
-LEADS, DEAD_LETTERS = "leads", "leads-dlq"
+_NAMES = {EASYCARS: "leads", DYNAMICS: "dynamics"}
+_DEAD_LETTERS = "-dlq"
 
 _XML_ERROR = (
     b'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Receiver</Type>'
@@ -48,16 +50,21 @@ class AwsEndpoint:
 
     Parameters
     ----------
-    queue
-        The leads queue.
+    queues
+        By the CRM whose deliveries their messages are about.
     keys
         What KMS decrypts with.
     login
         User and password of the database, which the one secret holds.
     """
 
-    def __init__(self, queue: StandardQueue, keys: MemoryDataKeys, login: Mapping[str, str]):
-        self.queue = queue
+    def __init__(
+        self,
+        queues: Mapping[str, StandardQueue],
+        keys: MemoryDataKeys,
+        login: Mapping[str, str],
+    ) -> None:
+        self.queues = queues
         self.buried: list[str] = []
         self.published: list[str] = []
         self.met_trouble = 0
@@ -91,6 +98,10 @@ class AwsEndpoint:
         """Address of all services."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    def queue_url(self, target: str) -> str:
+        """Address of the queue of one CRM's deliveries."""
+        return f"{self.url}/123456789012/{_NAMES[target]}"
+
     def environment(self) -> dict[str, str]:
         """Name what the workers find here, as the template names it to functions."""
         return {
@@ -99,9 +110,10 @@ class AwsEndpoint:
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "DATABASE_SECRET_ARN": ARN.format(service="secretsmanager", name="database"),
-            "LEADS_QUEUE_URL": f"{self.url}/123456789012/{LEADS}",
-            "LEADS_DLQ_URL": f"{self.url}/123456789012/{DEAD_LETTERS}",
-            "DYNAMICS_QUEUE_URL": f"{self.url}/123456789012/dynamics",
+            "LEADS_QUEUE_URL": self.queue_url(EASYCARS),
+            "LEADS_DLQ_URL": self.queue_url(EASYCARS) + _DEAD_LETTERS,
+            "DYNAMICS_QUEUE_URL": self.queue_url(DYNAMICS),
+            "DYNAMICS_DLQ_URL": self.queue_url(DYNAMICS) + _DEAD_LETTERS,
             "CREDENTIALS_KEY_ARN": ARN.format(service="kms", name="key/credentials"),
             "ALERT_TOPIC_ARN": ARN.format(service="sns", name="alerts"),
             "RUN_BUCKET": "forecourt-runs",
@@ -147,10 +159,15 @@ class AwsEndpoint:
         return None
 
     def _send(self, given: Given) -> Any:
-        if given["QueueUrl"].endswith(DEAD_LETTERS):
+        if given["QueueUrl"].endswith(_DEAD_LETTERS):
             self.buried.append(given["MessageBody"])
             return {"MessageId": str(uuid4())}
-        return {"MessageId": self.queue.send(given["MessageBody"], given.get("DelaySeconds", 0))}
+        queue = self._queue_at(given["QueueUrl"])
+        return {"MessageId": queue.send(given["MessageBody"], given.get("DelaySeconds", 0))}
+
+    def _queue_at(self, url: str) -> StandardQueue:
+        (target,) = (target for target in self.queues if url == self.queue_url(target))
+        return self.queues[target]
 
     def _send_batch(self, given: Given, *, failing: bool = False) -> Any:
         sent, failed = [], []
@@ -162,7 +179,8 @@ class AwsEndpoint:
         return {"Successful": sent, "Failed": failed}
 
     def _change_visibility(self, given: Given) -> Any:
-        self.queue.change_visibility(given["ReceiptHandle"], given["VisibilityTimeout"])
+        queue = self._queue_at(given["QueueUrl"])
+        queue.change_visibility(given["ReceiptHandle"], given["VisibilityTimeout"])
         return {}
 
     def _secret(self, _given: Given) -> Any:

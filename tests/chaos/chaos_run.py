@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forecourt.storage.deliveries import release_delivery
-from tests.chaos.accepted_leads import AcceptedLeads
-from tests.chaos.checker import Finding, Remains, judge
+from tests.chaos.accepted_leads import AcceptedLeads, Homes
 from tests.chaos.crew import Crew
+from tests.chaos.crm import Finding
 from tests.chaos.figures import Figures
-from tests.chaos.settling import remains_of, settle
+from tests.chaos.settling import judge_all, settle
 from tests.chaos.standard_queue import Habits
 from tests.chaos.troubles import draw_wave
 from tests.chaos.wave_player import WavePlayer
@@ -18,7 +18,6 @@ from tests.chaos.world import Harness, World
 
 _HABITS = Habits(twice=0.08, undeleted=0.05, split=0.5)
 _MOST_WAVES_PER_KILL = 20
-_READS = ("GetLeadDetail", "SearchContacts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +56,10 @@ class ChaosRun:
         self._quieten()
         chance = random.Random(f"{self._plan.seed} quiet")
         settle(self._world, self._crew, self._player, self._leads, chance)
-        parked = judge(self._remains(may_be_parked=True))
+        parked = self._judge(may_be_parked=True)
         self._retry_parked()
         settle(self._world, self._crew, self._player, self._leads, chance)
-        found = list(dict.fromkeys([*parked, *judge(self._remains(may_be_parked=False))]))
+        found = list(dict.fromkeys([*parked, *self._judge(may_be_parked=False)]))
         self._crew.dismiss()
         self._count(found)
         self.figures.seconds = time.monotonic() - began
@@ -68,25 +67,28 @@ class ChaosRun:
 
     def _play_waves(self) -> None:
         plan, figures = self._plan, self.figures
-        accounts = sorted(self._leads.accounts)
+        crm = self._world.crm
+        homes = sorted(self._leads.homes(crm.records.home_of))
         for number in range(plan.kills * _MOST_WAVES_PER_KILL + plan.leads):
             if len(self._leads) >= plan.leads and figures.kills_amid_creates >= plan.kills:
                 return
             chance = random.Random(f"{plan.seed} wave {number}")
             usual = 1.2 * plan.leads / max(plan.kills, 1)
             leads = max(round(chance.uniform(0.5, 1.5) * usual), 2)
-            self._player.play(draw_wave(chance, leads=leads, accounts=accounts), chance)
+            wave = draw_wave(chance, leads=leads, faults=lambda one: crm.draw_faults(one, homes))
+            self._player.play(wave, chance)
             is_due = figures.freezes * plan.kills < plan.freezes * figures.kills_amid_creates
             if is_due and figures.freezes < plan.freezes:
                 self._player.freeze_one(chance)
 
     def _quieten(self) -> None:
         world = self._world
-        self.figures.messages_twice = world.queue.handed_out_twice
-        world.simulator.clear_faults()
-        world.simulator.latency = 0.0
+        for queue in world.aws.queues.values():
+            self.figures.messages_twice += queue.handed_out_twice
+            queue.habits = Habits()
+        world.crm.simulator.clear_faults()
+        world.crm.simulator.latency = 0.0
         world.aws.calm()
-        world.queue.habits = Habits()
 
     def _retry_parked(self) -> None:
         """Send again, as a person does, what is parked."""
@@ -95,8 +97,8 @@ class ChaosRun:
             self.figures.parked += 1
             release_delivery(world.scene.database, row["id"])
 
-    def _remains(self, *, may_be_parked: bool) -> Remains:
-        return remains_of(
+    def _judge(self, *, may_be_parked: bool) -> list[Finding]:
+        return judge_all(
             self._world,
             self._leads,
             poison=self._player.poison,
@@ -106,10 +108,10 @@ class ChaosRun:
 
     def _count(self, found: Sequence[Finding]) -> None:
         figures, world = self.figures, self._world
-        seen = world.simulator.requests()
+        seen = world.crm.simulator.requests()
         figures.leads = len(self._leads)
         figures.vendor_requests = len(seen)
-        figures.probe_reads = sum(each.operation in _READS for each in seen)
+        figures.probe_reads = sum(each.operation in world.crm.probe_operations for each in seen)
         figures.faults_met.update(each.fault for each in seen if each.fault)
         figures.vendor_faults = sum(figures.faults_met.values())
         figures.aws_faults = world.aws.met_trouble
@@ -121,18 +123,9 @@ class ChaosRun:
             setattr(figures, finding.kind, getattr(figures, finding.kind) + 1)
 
 
-def add_dealerships(world: World, accounts: int, dealerships: int) -> dict[int, str]:
-    """Add dealerships that share accounts, each as a client of its own; gives their accounts.
-
-    EasyCars shows a lead to the client that created it only, so to each of them the leads of the
-    other are numbers in between.
-    """
-    numbers = [f"EC{900001 + index}" for index in range(accounts)]
-    owners = [numbers[index % accounts] for index in range(dealerships)]
-    return {
-        world.add_dealership(number, f"client{index // accounts + 1}"): number
-        for index, number in enumerate(owners)
-    }
+def add_dealerships(world: World, homes: int, dealerships: int) -> dict[int, Homes]:
+    """Add dealerships that share accounts or environments; gives where their leads go."""
+    return world.crm.add_dealerships(world.scene, homes, dealerships)
 
 
 def play(harness: Harness, plan: Plan) -> tuple[Figures, list[Finding]]:

@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.accepted_leads import AcceptedLead
+from tests.chaos.crm import Finding, Records, told
+from tests.chaos.easycars_crm import EASYCARS_RECORDS
 
 _SHORTEST_REASON = 15
 _MOST_TRIES = 8
-_PERMANENT_FAULTS = {"VENDOR_REFUSED": ("code",), "HTTP_400": ("http_400",)}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that must not be; ``kind`` is a word of the figures."""
-
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +24,13 @@ class Remains:
     rows
         Leads with their delivery, as the database has them; ``state`` is None without one.
     book
-        Leads as the vendor has them (:meth:`EasyCarsSimulator.leads`).
+        Leads as the vendor has them.
+    records
+        Reads the book.
     invalid
         Requests that break the vendor's documents.
     faults
-        (account, kind) of every fault the vendor played.
+        (account or environment, kind) of every fault the vendor played.
     open_attempts
         Rows of tries nobody has closed.
     buried, poison
@@ -49,6 +44,7 @@ class Remains:
     accepted: Mapping[str, AcceptedLead]
     rows: Sequence[Mapping[str, Any]]
     book: Sequence[Mapping[str, Any]]
+    records: Records = EASYCARS_RECORDS
     invalid: Sequence[str] = ()
     faults: frozenset[tuple[str, str]] = frozenset()
     open_attempts: int = 0
@@ -94,50 +90,43 @@ def _judge_lead(
     copies: Sequence[Mapping[str, Any]],
     remains: Remains,
 ) -> list[Finding]:
-    name = f"{lead.external_id} of account {lead.account}"
-    where = ", ".join(f"{copy['account']}/{copy['leadNumber']}" for copy in copies)
+    name = f"{lead.external_id} of {remains.records.home_of(lead)}"
+    where = ", ".join(remains.records.place_of(copy) for copy in copies)
     if len(copies) > 1:
-        return [Finding("doubled", f"{name} is at the vendor as {where}; {_told(row)}")]
+        return [Finding("doubled", f"{name} is at the vendor as {where}; {told(row)}")]
     if row is None:
         return [Finding("lost", f"{name} is not in the ledger")]
     if row["state"] == "failed" and remains.may_be_parked:
         return _judge_parked(lead, row, remains)
     if not copies:
-        return [Finding("lost", f"{name} is not at the vendor; {_told(row)}")]
+        return [Finding("lost", f"{name} is not at the vendor; {told(row)}")]
     if row["state"] != "delivered":
-        return [Finding("other", f"{name} is at the vendor as {where}, open; {_told(row)}")]
-    return _judge_delivered(lead, row, copies[0])
+        return [Finding("other", f"{name} is at the vendor as {where}, open; {told(row)}")]
+    return _judge_delivered(lead, row, copies[0], remains)
 
 
 def _judge_parked(lead: AcceptedLead, row: Mapping[str, Any], remains: Remains) -> list[Finding]:
     """A parked lead needs a reason for people, and a fault or many tries that justify it."""
     name, code = lead.external_id, row["last_error_code"]
     if len(row["last_error"] or "") < _SHORTEST_REASON:
-        return [Finding("other", f"{name} is parked without a reason; {_told(row)}")]
-    kinds = _PERMANENT_FAULTS.get(code, ())
-    if any((lead.account, kind) in remains.faults for kind in kinds):
+        return [Finding("other", f"{name} is parked without a reason; {told(row)}")]
+    kinds = remains.records.justified_by.get(code, ())
+    home = remains.records.home_of(lead) or ""
+    if any((home, kind) in remains.faults for kind in kinds):
         return []
     if row["attempts"] >= _MOST_TRIES:
         return []
-    return [Finding("other", f"{name} is parked and nothing justifies it; {_told(row)}")]
+    return [Finding("other", f"{name} is parked and nothing justifies it; {told(row)}")]
 
 
 def _judge_delivered(
-    lead: AcceptedLead, row: Mapping[str, Any], copy: Mapping[str, Any]
+    lead: AcceptedLead, row: Mapping[str, Any], copy: Mapping[str, Any], remains: Remains
 ) -> list[Finding]:
-    name = f"{lead.external_id} of account {lead.account}"
-    found = []
-    if (copy["account"], copy["leadNumber"]) != (lead.account, row["easycars_lead_number"]):
-        text = f"{name} is {copy['account']}/{copy['leadNumber']} at the vendor; {_told(row)}"
-        found.append(Finding("other", text))
-    notes = str(copy["fields"].get("Notes", ""))
-    at_vendor = (copy["fields"].get("Rating"), copy["status"])
-    if lead.message not in notes or at_vendor != (lead.rating_code, lead.status_code):
-        text = f"{name} should be at version {lead.version} ({lead.rating}, {lead.status}), is "
-        found.append(Finding("stale", f"{text}{notes[:90]!r} {at_vendor}; {_told(row)}"))
+    found = list(remains.records.compare(lead, row, copy))
     versions = (row["version"], row["wanted_version"], row["delivered_version"])
     if versions != (lead.version,) * 3:
-        found.append(Finding("stale", f"{name}: version, wanted, delivered are {versions}"))
+        text = f"{lead.external_id}: version, wanted, delivered are {versions}"
+        found.append(Finding("stale", text))
     return found
 
 
@@ -167,13 +156,6 @@ def _of_the_whole(remains: Remains) -> list[str]:
 def _by_external_id(remains: Remains) -> Mapping[str, list[Mapping[str, Any]]]:
     found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for copy in remains.book:
-        if copy["ours"]:
-            found[str(copy["fields"].get("ExternalID"))].append(copy)
+        if (owner := remains.records.owner_of(copy)) is not None:
+            found[owner].append(copy)
     return found
-
-
-def _told(row: Mapping[str, Any] | None) -> str:
-    if row is None:
-        return "not in the ledger"
-    shown = ("state", "easycars_lead_number", "attempts", "last_error_code", "last_error")
-    return ", ".join(f"{name} {row.get(name)!r}" for name in shown)

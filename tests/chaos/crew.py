@@ -9,6 +9,7 @@ from typing import Any
 from forecourt.errors import SkippableError
 from forecourt.leads.message import LeadMessage, WakeUpMessage, parse_message
 from tests.chaos.accepted_leads import AcceptedLeads
+from tests.chaos.crm import Crm
 from tests.chaos.figures import Figures
 from tests.chaos.standard_queue import Received
 from tests.chaos.workers import Doom, Ending, Worker, batch_event
@@ -16,17 +17,12 @@ from tests.chaos.world import World
 
 _SWEEPER = "delivery_sweeper"
 
-_IN_DOUBT = """
-SELECT l.external_id, d.state
-FROM lead l JOIN lead_delivery d ON d.lead_id = l.id
-WHERE l.easycars_lead_number IS NULL AND d.state IN ('pending', 'in_progress', 'unconfirmed')
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A batch with a worker, and what is to befall it."""
+    """A batch with a worker of a CRM's function, and what is to befall it."""
 
+    crm: Crm
     worker: Worker
     messages: Sequence[Received]
     doom: Doom | None
@@ -39,19 +35,30 @@ class Crew:
         self._world = world
         self._leads = leads
         self._figures = figures
-        self._idle: list[Worker] = []
+        self._idle: dict[str, list[Worker]] = {crm.function: [] for crm in world.crms}
         self._sweeper: Worker | None = None
         self.errors: list[str] = []
 
     def begin(self, doom: Doom | None = None) -> Work | None:
-        """Give a worker a batch; None where the queue has nothing to give."""
-        messages = self._world.queue.receive()
+        """Give a worker a batch; None where no queue has anything to give.
+
+        The queue of the CRM that trouble is made for comes first.
+        """
+        for crm in self._world.crms:
+            if (work := self.begin_for(crm, doom)) is not None:
+                return work
+        return None
+
+    def begin_for(self, crm: Crm, doom: Doom | None = None) -> Work | None:
+        """Give a worker a batch of one queue; None where it has nothing to give."""
+        messages = self._world.aws.queues[crm.target].receive()
         if not messages:
             return None
-        worker = self._idle.pop(0) if self._idle else self._world.open_worker()
+        idle = self._idle[crm.function]
+        worker = idle.pop(0) if idle else self._world.open_worker(crm.function)
         worker.begin({"event": batch_event(messages)}, doom)
         self._figures.batches += 1
-        return Work(worker, messages, doom)
+        return Work(crm, worker, messages, doom)
 
     def finish(self, work: Work, *, keep: bool = True) -> None:
         """Wait for the worker's answer or death and do what AWS does then."""
@@ -62,9 +69,9 @@ class Crew:
         if ending.error is not None:
             self.errors.append(ending.error)
         else:
-            self._acknowledge(work.messages, ending.answer)
+            self._acknowledge(work, ending.answer)
         if keep:
-            self._idle.append(work.worker)
+            self._idle[work.crm.function].append(work.worker)
         else:
             work.worker.close()
 
@@ -89,9 +96,11 @@ class Crew:
 
     def dismiss(self) -> None:
         """Let all idle workers end."""
-        for worker in [*self._idle, *([self._sweeper] if self._sweeper else [])]:
+        idle = [worker for workers in self._idle.values() for worker in workers]
+        for worker in [*idle, *([self._sweeper] if self._sweeper else [])]:
             worker.close()
-        self._idle.clear()
+        for workers in self._idle.values():
+            workers.clear()
         self._sweeper = None
 
     def _note_death(self, work: Work, signum: int) -> None:
@@ -101,24 +110,24 @@ class Crew:
         figures.kills += 1
         where = "any time" if work.doom is None or work.doom.step is None else work.doom.step
         figures.kills_at[str(where)] += 1
-        if self._creates_in_flight(work) > 1:
+        if work.crm is self._world.crm and self._creates_in_flight(work) > 1:
             figures.kills_amid_creates += 1
 
     def _creates_in_flight(self, work: Work) -> int:
-        """Count the creates under way, in doubt or in the dead worker's hands, in one account."""
+        """Count the creates under way, in doubt or in the dead worker's hands, in one home."""
         in_hands = leads_in(work)
-        per_account: Counter[str] = Counter()
-        for row in self._world.rows(_IN_DOUBT):
+        per_home: Counter[str | None] = Counter()
+        for row in self._world.rows(work.crm.in_doubt):
             lead = str(row["external_id"])
             if row["state"] != "pending" or lead in in_hands:
-                per_account[self._leads.leads[lead].account] += 1
-        return max(per_account.values(), default=0)
+                per_home[work.crm.records.home_of(self._leads.leads[lead])] += 1
+        return max(per_home.values(), default=0)
 
-    def _acknowledge(self, messages: Sequence[Received], answer: Mapping[str, Any]) -> None:
+    def _acknowledge(self, work: Work, answer: Mapping[str, Any]) -> None:
         failed = {entry["itemIdentifier"] for entry in answer["batchItemFailures"]}
-        for message in messages:
+        for message in work.messages:
             if message.message_id not in failed:
-                self._world.queue.delete(message.handle)
+                self._world.aws.queues[work.crm.target].delete(message.handle)
 
 
 def leads_in(work: Work) -> set[str]:

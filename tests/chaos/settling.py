@@ -3,10 +3,12 @@
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tests.chaos.accepted_leads import AcceptedLeads
-from tests.chaos.checker import Remains
+from tests.chaos.checker import Remains, judge
 from tests.chaos.crew import Crew
+from tests.chaos.crm import Crm, Finding
 from tests.chaos.wave_player import WavePlayer
 from tests.chaos.world import World
 
@@ -25,13 +27,17 @@ SELECT extract(epoch FROM min(due) - now())::float8 AS wait FROM (
     FROM lead_delivery d WHERE d.state IN ('in_progress', 'pending', 'unconfirmed')
     UNION ALL SELECT greatest(open_until, trial_until) FROM circuit_breaker
     UNION ALL SELECT hold_until FROM dealership_easycars_credentials
+    UNION ALL SELECT hold_until FROM dynamics_connection
+    UNION ALL SELECT closed_until FROM dynamics_budget
 ) waits WHERE due > now()
 """
 _STATES = "SELECT DISTINCT state FROM lead_delivery"
 _ROWS = """
-SELECT l.external_id, l.version, l.easycars_lead_number, l.announced_at, d.id, d.state,
+SELECT l.external_id, l.version, l.announced_at, d.id, d.state,
+       CASE WHEN d.target = 'Dynamics' THEN d.remote_id ELSE l.easycars_lead_number END AS remote,
        d.attempts, d.last_error_code, d.last_error, d.wanted_version, d.delivered_version
-FROM lead l LEFT JOIN lead_delivery d ON d.lead_id = l.id
+FROM lead l LEFT JOIN lead_delivery d ON d.lead_id = l.id AND d.target = %s
+WHERE l.dealership_id = ANY(%s)
 """
 _OPEN_TRIES = "SELECT count(*) AS open FROM lead_delivery_attempt WHERE outcome IS NULL"
 
@@ -57,7 +63,7 @@ def settle(
         crew.sweep()
         crew.deliver()
         unended = {row["state"] for row in world.rows(_STATES)} & _UNENDED
-        if (not unended and not len(world.queue)) or world.passed > until:
+        if (not unended and not world.messages) or world.passed > until:
             return
         if len(crew.errors) > _MOST_ERRORS:
             return
@@ -76,7 +82,7 @@ def settle(
 def _next_wait(world: World) -> float:
     """Tell for how long nothing happens; an hour at most."""
     (row,) = world.rows(_NEXT)
-    waits = (_HOUR, world.queue.next_visible_in(), row["wait"])
+    waits = (_HOUR, world.next_visible_in(), row["wait"])
     return max(min(wait for wait in waits if wait is not None), 0.0) + 1.0
 
 
@@ -86,31 +92,56 @@ def _announced(published: Sequence[str]) -> frozenset[str]:
     return frozenset(event["leadId"] for event in events if event["event"] == "lead.accepted")
 
 
-def remains_of(
+def judge_all(
     world: World,
     leads: AcceptedLeads,
     *,
     poison: Sequence[str] = (),
     errors: Sequence[str] = (),
     may_be_parked: bool = False,
+) -> list[Finding]:
+    """Judge what there is now: the whole of it with the CRM in trouble, then each other CRM."""
+    found = judge(remains_of(world, leads, poison, errors, may_be_parked=may_be_parked))
+    for crm in world.crms[1:]:
+        found.extend(judge(_held_by(crm, world, leads)))
+    return found
+
+
+def remains_of(
+    world: World,
+    leads: AcceptedLeads,
+    poison: Sequence[str] = (),
+    errors: Sequence[str] = (),
+    *,
+    may_be_parked: bool = False,
 ) -> Remains:
     """Collect what is there now."""
     (tries,) = world.rows(_OPEN_TRIES)
-    seen = world.simulator.requests()
-    return Remains(
-        accepted=leads.leads,
-        rows=world.rows(_ROWS),
-        book=world.simulator.leads(),
-        invalid=[
-            f"{each.operation} of {each.account}: {' '.join(each.reasons)}"
-            for each in world.simulator.invalid_requests()
-        ],
-        faults=frozenset((each.account or "", each.fault) for each in seen if each.fault),
+    return replace(
+        _held_by(world.crm, world, leads),
         open_attempts=tries["open"],
-        messages_left=len(world.queue),
-        buried=world.aws.buried + world.queue.dead,
+        messages_left=world.messages,
+        buried=world.buried,
         poison=poison,
         announced=_announced(world.aws.published),
         errors=errors,
         may_be_parked=may_be_parked,
+    )
+
+
+def _held_by(crm: Crm, world: World, leads: AcceptedLeads) -> Remains:
+    """Collect what one CRM and the ledger have of the leads that go there."""
+    home_of = crm.records.home_of
+    dealerships = [name for name, homes in leads.dealerships.items() if home_of(homes) is not None]
+    seen = crm.simulator.requests()
+    return Remains(
+        accepted={name: lead for name, lead in leads.leads.items() if home_of(lead) is not None},
+        rows=world.rows(_ROWS, crm.target, dealerships),
+        book=crm.book(world.scene),
+        records=crm.records,
+        invalid=[
+            f"{each.operation} of {each.account}: {' '.join(each.reasons)}"
+            for each in crm.simulator.invalid_requests()
+        ],
+        faults=frozenset((each.account or "", each.fault) for each in seen if each.fault),
     )

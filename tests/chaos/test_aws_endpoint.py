@@ -9,10 +9,10 @@ import pytest
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.secrets import SecretStore
 from forecourt.aws.sns import SnsAlerts
-from forecourt.aws.sqs import SqsLeadQueue
+from forecourt.aws.sqs import SqsLeadQueue, SqsWakeUps
 from forecourt.errors import PermanentError, RetryableError
 from forecourt.leads.message import QueuedMessage, WakeUpMessage, parse_message
-from forecourt.leads.wake_ups import WakeUp
+from forecourt.leads.wake_ups import DYNAMICS, EASYCARS, WakeUp
 from forecourt.security.credentials import Environment
 from tests.chaos.aws_endpoint import AwsEndpoint
 from tests.chaos.standard_queue import Habits, StandardQueue
@@ -21,9 +21,9 @@ from tests.support.data_keys import MemoryDataKeys
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsEndpoint]:
-    queue = StandardQueue(random.Random(1), Habits())
+    queues = {name: StandardQueue(random.Random(1), Habits()) for name in (EASYCARS, DYNAMICS)}
     login = {"username": "forecourt", "password": "secret"}
-    with AwsEndpoint(queue, MemoryDataKeys(), login) as endpoint:
+    with AwsEndpoint(queues, MemoryDataKeys(), login) as endpoint:
         for name, value in endpoint.environment().items():
             monkeypatch.setenv(name, value)
         yield endpoint
@@ -46,21 +46,27 @@ def test_wake_ups_get_onto_the_queue_when_they_are_due(
     aws: AwsEndpoint, queue: SqsLeadQueue
 ) -> None:
     assert queue.send_wake_ups(wake_ups(12, delay=30)) == []
-    assert aws.queue.receive() == []
-    aws.queue.let_pass(30)
-    taken = [*aws.queue.receive(), *aws.queue.receive()]
+    assert aws.queues[EASYCARS].receive() == []
+    aws.queues[EASYCARS].let_pass(30)
+    taken = [*aws.queues[EASYCARS].receive(), *aws.queues[EASYCARS].receive()]
     read = [parse_message(message.body) for message in taken]
     assert sorted(m.delivery_id for m in read if isinstance(m, WakeUpMessage)) == [*range(1, 13)]
 
 
+def test_each_crm_has_a_queue_of_its_own(aws: AwsEndpoint) -> None:
+    elsewhere = SqsWakeUps(aws.environment()["DYNAMICS_QUEUE_URL"])
+    assert elsewhere.send_wake_ups(wake_ups(2)) == []
+    assert {name: len(queue) for name, queue in aws.queues.items()} == {EASYCARS: 0, DYNAMICS: 2}
+
+
 def test_a_message_is_hidden_and_buried(aws: AwsEndpoint, queue: SqsLeadQueue) -> None:
-    aws.queue.send("poison")
-    (taken,) = aws.queue.receive()
+    aws.queues[EASYCARS].send("poison")
+    (taken,) = aws.queues[EASYCARS].receive()
     message = QueuedMessage(
         message_id=taken.message_id, receipt_handle=taken.handle, body=taken.body
     )
     queue.hide(message, 5)
-    assert aws.queue.next_visible_in() == 5
+    assert aws.queues[EASYCARS].next_visible_in() == 5
     queue.bury(message, "MALFORMED_MESSAGE", "It cannot be read.")
     assert aws.buried == ["poison"]
 
@@ -74,7 +80,7 @@ def test_sending_fails_in_part_wholly_or_seemingly(
 ) -> None:
     aws.trouble("SendMessageBatch", manner, times)
     assert len(queue.send_wake_ups(wake_ups(4))) == unsent
-    assert len(aws.queue) == on_queue
+    assert len(aws.queues[EASYCARS]) == on_queue
     assert aws.met_trouble == times
     assert queue.send_wake_ups(wake_ups(1)) == []
 

@@ -26,7 +26,7 @@ def row(accepted: AcceptedLead, **changes: Any) -> dict[str, Any]:
         "version": accepted.version,
         "wanted_version": accepted.version,
         "delivered_version": accepted.version,
-        "easycars_lead_number": "000001",
+        "remote": "000001",
         "state": "delivered",
         "attempts": 1,
         "last_error_code": None,
@@ -116,7 +116,7 @@ def test_an_invalid_request_is_found() -> None:
 
 
 def test_another_number_than_the_vendors_is_found() -> None:
-    assert kinds(remains(lead(), rows=[row(lead(), easycars_lead_number="000009")])) == ["other"]
+    assert kinds(remains(lead(), rows=[row(lead(), remote="000009")])) == ["other"]
 
 
 def test_spam_is_not_delivered() -> None:

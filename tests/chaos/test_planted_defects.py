@@ -8,8 +8,9 @@ import pytest
 
 from tests.chaos.accepted_leads import AcceptedLead, AcceptedLeads
 from tests.chaos.chaos_run import add_dealerships
-from tests.chaos.checker import Finding, judge
+from tests.chaos.checker import judge
 from tests.chaos.crew import Crew
+from tests.chaos.crm import Finding
 from tests.chaos.figures import Figures
 from tests.chaos.settling import remains_of
 from tests.chaos.standard_queue import Habits

@@ -4,6 +4,7 @@ import random
 
 from forecourt.leads.steps import Step
 from local.easycars_simulator.faults import KINDS
+from tests.chaos.easycars_faults import draw_faults
 from tests.chaos.troubles import DatabaseTrouble, Wave, draw_freeze, draw_wave
 
 ACCOUNTS = ["EC900001", "EC900002"]
@@ -12,7 +13,10 @@ ONLY_OF_STOCK = {"malformed_item"}
 
 def waves(seed: str, count: int) -> list[Wave]:
     chance = random.Random(seed)
-    return [draw_wave(chance, leads=4, accounts=ACCOUNTS) for _ in range(count)]
+    return [
+        draw_wave(chance, leads=4, faults=lambda one: draw_faults(one, ACCOUNTS))
+        for _ in range(count)
+    ]
 
 
 def test_a_seed_repeats_its_waves_and_another_has_others() -> None:

@@ -1,12 +1,12 @@
 """What may go wrong in a wave, drawn from the run's seed."""
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from forecourt.leads.steps import Step
-from local.easycars_simulator import Fault
+from local.simulation.faults import PlannedFault
 from tests.chaos.workers import Doom
 
 # (step, how many times it may have been reached before, longest time after it in seconds)
@@ -27,45 +27,6 @@ _DEATHS: tuple[tuple[Step | None, int, float], ...] = (
     (None, 1, 0.25),  # anywhere
 )
 
-_CREATE, _UPDATE = "CreateLead", "UpdateLead"
-_READS = ("GetLeadDetail", "SearchContacts")
-_DOUBTFUL: tuple[dict[str, Any], ...] = (
-    {"kind": "cut_before"},
-    {"kind": "cut_after"},
-    {"kind": "cut_midway"},
-    {"kind": "html"},
-    {"kind": "empty"},
-    {"kind": "truncated"},
-    {"kind": "success_without_number"},
-    {"kind": "code_missing"},
-    {"kind": "code", "code": 9},
-    {"kind": "code", "code": 42},
-    {"kind": "code", "code": 5},
-    {"kind": "slow", "seconds": 0.2},
-    {"kind": "drip", "seconds": 0.2},
-    {"kind": "hang", "seconds": 0.2},
-    {"kind": "http_408"},
-    {"kind": "http_500"},
-    {"kind": "http_502"},
-    {"kind": "http_503"},
-    {"kind": "http_504"},
-)
-"""Faults after which nobody knows; each also with the vendor having acted where it may have."""
-_MAY_ACT = frozenset({"html", "empty", "code_missing", "hang", "http_500", "http_502", "http_504"})
-_CLEAR: tuple[dict[str, Any], ...] = (
-    {"kind": "http_429", "retry_after": 45},
-    {"kind": "http_429"},
-    {"kind": "expired_token"},
-)
-_PERMANENT: tuple[dict[str, Any], ...] = (
-    {"kind": "http_400"},
-    {"kind": "code", "code": 7, "message": "The data is invalid."},
-)
-_CREDENTIALS: tuple[dict[str, Any], ...] = (
-    {"kind": "code", "code": 1, "message": "Authentication failed."},
-    {"kind": "http_401"},
-    {"kind": "http_403"},
-)
 _AWS = (
     ("SendMessageBatch", "refused"),
     ("SendMessageBatch", "partly"),
@@ -79,6 +40,9 @@ _AWS = (
 )
 _AWS_TRIES = 3
 _JUMPS = (1, 5, 31, 61, 100, 155, 185, 200, 400, 725, 905, 3700)
+
+
+type DrawFaults = Callable[[random.Random], Sequence[PlannedFault]]
 
 
 class DatabaseTrouble(StrEnum):
@@ -104,7 +68,7 @@ class Wave:
 
     leads: int
     batches: list[Doom | None]
-    faults: list[Fault] = field(default_factory=list)
+    faults: Sequence[PlannedFault] = ()
     aws: list[tuple[str, str, int]] = field(default_factory=list)
     database: DatabaseTrouble | None = None
     after_seconds: float = 0.0
@@ -120,8 +84,8 @@ class Wave:
     jump: float = 0.0
 
 
-def draw_wave(chance: random.Random, *, leads: int, accounts: list[str]) -> Wave:
-    """Draw one wave; `leads` new ones come in before it."""
+def draw_wave(chance: random.Random, *, leads: int, faults: DrawFaults) -> Wave:
+    """Draw one wave; `leads` new ones come in before it, `faults` draws the vendor's."""
     database = chance.choice(list(DatabaseTrouble)) if chance.random() < 0.1 else None
     edits = chance.choice((0, 0, 1, 2))
     edits_amid = edits > 0 and database is None and chance.random() < 0.5
@@ -131,7 +95,7 @@ def draw_wave(chance: random.Random, *, leads: int, accounts: list[str]) -> Wave
             draw_death(chance) if chance.random() < 0.8 else None
             for _ in range(chance.randint(2, 3))
         ],
-        faults=_draw_faults(chance, accounts),
+        faults=faults(chance),
         aws=_draw_aws(chance),
         database=database,
         after_seconds=chance.uniform(0.0, 0.15),
@@ -159,38 +123,6 @@ def draw_freeze(chance: random.Random) -> Doom:
     """Draw where a worker is frozen, to wake when its lease is long over."""
     step = chance.choice((Step.CLAIMED, Step.CALLING, Step.CALLING, Step.CALLED, Step.RECORDED))
     return Doom(act="freeze", step=step, nth=chance.randint(1, 2))
-
-
-def _draw_faults(chance: random.Random, accounts: list[str]) -> list[Fault]:
-    faults = []
-    for _ in range(chance.choice((0, 0, 1, 2, 3))):
-        where: dict[str, Any] = {
-            "account": chance.choice([None, *accounts]),
-            "times": chance.randint(1, 3),
-            "after": chance.randint(0, 4),
-        }
-        kind = chance.random()
-        if kind < 0.65:
-            options = dict(chance.choice(_DOUBTFUL))
-            where["operation"] = chance.choice((_CREATE, _CREATE, _CREATE, _UPDATE, *_READS))
-            if options["kind"] in _MAY_ACT and where["operation"] in (_CREATE, _UPDATE):
-                options["acts"] = chance.random() < 0.5
-        elif kind < 0.75:
-            options = {"kind": "late_commit", "seconds": chance.choice((5, 40))}
-            where["operation"] = _CREATE
-        elif kind < 0.88:
-            options = dict(chance.choice(_CLEAR))
-            where["operation"] = chance.choice((_CREATE, _UPDATE, *_READS))
-            if "retry_after" in options and where["operation"] in _READS:
-                options["retry_after"] = 1  # a read is repeated in place, by the wall clock
-        elif kind < 0.94:
-            options = dict(chance.choice(_PERMANENT)) | {"times": 1}
-            where["operation"] = chance.choice((_CREATE, _UPDATE))
-        else:
-            options = dict(chance.choice(_CREDENTIALS)) | {"times": 2}
-            where["operation"] = chance.choice((_CREATE, "RequestToken"))
-        faults.append(Fault(**(where | options)))
-    return faults
 
 
 def _draw_aws(chance: random.Random) -> list[tuple[str, str, int]]:

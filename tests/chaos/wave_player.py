@@ -41,7 +41,7 @@ class WavePlayer:
         """Freeze a worker amid its batch, do without it past its lease, and let it go on."""
         world = self._world
         self.accept(4, chance)
-        world.simulator.latency = 0.02
+        world.crm.simulator.latency = 0.02
         work = self._crew.begin(draw_freeze(chance))
         if work is None:
             return
@@ -72,10 +72,10 @@ class WavePlayer:
             self.poison.append(f'{{"schema": 1, "leadId": "{len(self.poison)}"}}')
             world.queue.send(self.poison[-1])
         for fault in wave.faults:
-            world.simulator.put_fault(fault)
+            world.crm.simulator.put_fault(fault)
         for action, manner, times in wave.aws:
             world.aws.trouble(action, manner, times)
-        world.simulator.latency = wave.latency
+        world.crm.simulator.latency = wave.latency
 
     def _befall(self, wave: Wave, works: Sequence[Work], chance: random.Random) -> None:
         """Do what happens while the workers work."""
@@ -85,7 +85,8 @@ class WavePlayer:
             works[0].worker.clock.move(wave.clock_step)
             figures.clock_steps += 1
         if wave.foreign_lead:
-            world.simulator.add_foreign_lead(chance.choice(sorted(self._leads.accounts)))
+            homes = self._leads.homes(world.crm.records.home_of)
+            world.crm.befall(chance.choice(sorted(homes)), chance)
             figures.foreign_leads += 1
         if wave.edits_amid:
             in_hands = [name for work in works for name in leads_in(work)]
@@ -99,7 +100,7 @@ class WavePlayer:
             case DatabaseTrouble.HOLD_AND_KILL | DatabaseTrouble.HOLD_AND_CUT:
                 self._hold_commits(wave.database, works)
         if wave.vendor_away:
-            world.simulator.stop()
+            world.crm.simulator.stop()
 
     def _hold_commits(self, trouble: DatabaseTrouble, works: Sequence[Work]) -> None:
         """Let workers die, or lose their session, between recording an outcome and its commit."""
@@ -117,7 +118,7 @@ class WavePlayer:
     def _follow(self, wave: Wave, chance: random.Random) -> None:
         world = self._world
         if wave.vendor_away:
-            world.simulator.start()
+            world.crm.simulator.start()
             self._figures.vendor_outages += 1
         if not wave.edits_amid:
             self._edit(wave.edits, chance)

@@ -6,56 +6,61 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import SecretStr
 
 from forecourt.errors import RetryableError
-from forecourt.security.credentials import Environment
-from forecourt.security.envelope import CredentialSecrets
+from forecourt.leads.wake_ups import DYNAMICS, EASYCARS
 from forecourt.storage.lead_edits import PostgresLeadEdits
-from local.easycars_simulator import Account, EasyCarsSimulator, Rules
+from local.easycars_simulator import EasyCarsSimulator, Rules
 from local.postgres import EmbeddedPostgres
 from tests.chaos.accepted_leads import AcceptedLeads
 from tests.chaos.aws_endpoint import AwsEndpoint
+from tests.chaos.crm import Crm
+from tests.chaos.easycars_crm import EasyCars
 from tests.chaos.standard_queue import Habits, StandardQueue
 from tests.chaos.workers import Worker, Workers
 from tests.support.clock import let_pass
-from tests.support.lead_delivery import ACTOR, Scene, secrets_of, wake_up_body
+from tests.support.lead_delivery import Scene, wake_up_body
 from tests.support.postgres import PostgresForTests
 
 _LATE = 40.0
 """Seconds the vendor may act later at most (`late_commit`)."""
+
+_ROWS_OF = """
+SELECT d.id, d.target FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+WHERE l.external_id = %s ORDER BY d.id
+"""
 
 _OTHER_SESSIONS = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
 
-_WAITING_FOR_LOG = """
-SELECT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-WHERE c.relname = 'easycars_sync_logs' AND NOT l.granted
-"""
-
 
 class World:
-    """One run's world; ``scene`` looks at and changes the database from outside."""
+    """One run's world; ``scene`` looks at and changes the database from outside.
+
+    ``crm`` is the one that trouble is made for; ``crms`` are all that leads go to.
+    """
 
     def __init__(
         self,
         scene: Scene,
         simulator: EasyCarsSimulator,
+        crms: Sequence[Crm],
         aws: AwsEndpoint,
         workers: Workers,
         postgres: EmbeddedPostgres,
     ) -> None:
         self.scene = scene
         self.simulator = simulator
+        self.crm = crms[0]
+        self.crms = crms
         self.aws = aws
         self.workers = workers
         self.postgres = postgres
@@ -64,7 +69,24 @@ class World:
 
     @property
     def queue(self) -> StandardQueue:
-        return self.aws.queue
+        """The leads queue, where what intake accepts arrives."""
+        return self.aws.queues[EASYCARS]
+
+    @property
+    def messages(self) -> int:
+        """How many messages there are on all queues."""
+        return sum(len(queue) for queue in self.aws.queues.values())
+
+    @property
+    def buried(self) -> Sequence[str]:
+        """Bodies of the dead letters of all queues."""
+        dead = (body for queue in self.aws.queues.values() for body in queue.dead)
+        return [*self.aws.buried, *dead]
+
+    def next_visible_in(self) -> float | None:
+        """Tell in how many seconds a message is visible; None where there is none."""
+        waits = (queue.next_visible_in() for queue in self.aws.queues.values())
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def open_worker(self, function: str = "lead_delivery") -> Worker:
         """Start a worker with what its function finds in its environment."""
@@ -82,35 +104,15 @@ class World:
             },
         )
 
-    def add_dealership(self, account: str, client: str) -> int:
-        """Add a dealership that uses an account as one of its clients; several may use one."""
-        secrets = client_secrets(account, client)
-        self.simulator.add_account(
-            Account(
-                client_id=secrets.client_id.get_secret_value(),
-                client_secret=secrets.client_secret.get_secret_value(),
-                account_number=account,
-                account_secret=secrets.account_secret.get_secret_value(),
-                name=f"Dealer {account}",
-                vehicles=0,
-            )
-        )
-        dealership_id = self.scene.add_dealership(connected=False)
-        self.scene.credentials.save(dealership_id, secrets, Environment.TEST, None, actor=ACTOR)
-        return dealership_id
-
     def edit_one(self, leads: AcceptedLeads, *, tell: bool, among: Sequence[str] = ()) -> bool:
         """Change a lead as a person does; with `tell` the wake-up gets onto the queue."""
         edited = leads.edit_one(self.edits, self._stored_version, among)
         if edited is None:
             return False
         if tell and not edited.spam:
-            (row,) = self.rows(
-                "SELECT d.id FROM lead_delivery d JOIN lead l ON l.id = d.lead_id"
-                " WHERE l.external_id = %s",
-                edited.external_id,
-            )
-            self.queue.send(wake_up_body(edited.external_id, edited.dealership_id, row["id"]))
+            for row in self.rows(_ROWS_OF, edited.external_id):
+                queue = self.aws.queues[row["target"]]
+                queue.send(wake_up_body(edited.external_id, edited.dealership_id, row["id"]))
         return True
 
     def _stored_version(self, lead: str) -> int | None:
@@ -121,14 +123,19 @@ class World:
         """Let time pass for database, vendor and queue, and for no worker."""
         while seconds > 0:
             # What the vendor does late it has done before anybody looks for it.
-            part = min(seconds, _LATE / 2) if self.simulator.waiting_commits() else seconds
+            part = min(seconds, _LATE / 2) if self._commits_wait() else seconds
             self.again(lambda part=part: let_pass(self.scene.database, part))  # type: ignore[misc]
-            self.simulator.let_time_pass(part)
-            self.queue.let_pass(part)
+            for crm in self.crms:
+                crm.simulator.let_time_pass(part)
+            for queue in self.aws.queues.values():
+                queue.let_pass(part)
             self.passed += part
             seconds -= part
-            if self.simulator.waiting_commits():
+            if self._commits_wait():
                 time.sleep(0.05)
+
+    def _commits_wait(self) -> bool:
+        return any(crm.simulator.waiting_commits() for crm in self.crms)
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the database from outside."""
@@ -159,8 +166,8 @@ class World:
     def held_commits(self) -> Iterator[Callable[[], Sequence[int]]]:
         """Let outcomes wait for a lock; gives what lists the sessions that wait."""
         with self.scene.elsewhere() as other, other.database.transaction() as connection:
-            connection.execute("LOCK TABLE easycars_sync_logs IN SHARE MODE")
-            yield lambda: [row["pid"] for row in self.rows(_WAITING_FOR_LOG)]
+            self.crm.hold_commits(connection)
+            yield lambda: [row["pid"] for row in self.rows(self.crm.waiting)]
 
     def end_sessions(self, pids: Sequence[int]) -> int:
         """End some sessions."""
@@ -193,21 +200,16 @@ class Harness:
                 "username": str(conninfo_to_dict(url)["user"]),
                 "password": str(conninfo_to_dict(url)["password"]),
             }
-            queue = StandardQueue(random.Random(chance.random()), habits)
+            queues = {
+                target: StandardQueue(random.Random(chance.random()), habits)
+                for target in (EASYCARS, DYNAMICS)
+            }
             with (
                 EasyCarsSimulator(accounts=(), rules=rules) as simulator,
-                AwsEndpoint(queue, scene.keys, login) as aws,
+                AwsEndpoint(queues, scene.keys, login) as aws,
             ):
-                yield World(scene, simulator, aws, self._workers, self._postgres)
-
-
-def client_secrets(account: str, client: str) -> CredentialSecrets:
-    """Make up the credentials of one client of an account."""
-    return replace(
-        secrets_of(account),
-        client_id=SecretStr(f"{client}-of-{account}"),
-        client_secret=SecretStr(f"planted-client-secret-{client}-{account}"),
-    )
+                crms = [EasyCars(simulator)]
+                yield World(scene, simulator, crms, aws, self._workers, self._postgres)
 
 
 @contextmanager
