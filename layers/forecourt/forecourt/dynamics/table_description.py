@@ -115,8 +115,9 @@ def _options_of(row: Mapping[str, Any]) -> dict[str, int]:
     for described in _objects([row.get("OptionSet"), row.get("GlobalOptionSet")]):
         for option in _objects(described.get("Options")):
             number = option.get("Value")
-            for label in _labels_of(option.get("Label")) if isinstance(number, int) else ():
-                numbers.setdefault(label, set()).add(number)
+            if isinstance(number, int):
+                for label in _labels_of(option.get("Label")):
+                    numbers.setdefault(label, set()).add(number)
     return {label: found.pop() for label, found in numbers.items() if len(found) == 1}
 
 
