@@ -1,4 +1,4 @@
-"""What the stack stands on besides AWS: a PostgreSQL and an EasyCars, ours or given ones."""
+"""What the stack stands on besides AWS: a PostgreSQL and the vendors, ours or given ones."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from local.dataverse_simulator import DataverseSimulator
 from local.easycars_simulator import EasyCarsSimulator
 from local.failures import StackError
 from local.guardian import guarded
 from local.postgres import EmbeddedPostgres, PostgresUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from local.data_folder import DataFolder
+    from local.simulation.faults import PlannedFault
+    from local.simulation.service import SimulatedVendor
 
 _DEFAULT_PORT = 5432
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -90,10 +94,13 @@ class Backing:
         The database.
     easycars_url
         The base URL of EasyCars, without the service.
+    dynamics_url
+        The base URL of Dynamics 365 and of the token authority.
     """
 
     database: DatabaseAddress
     easycars_url: str
+    dynamics_url: str
 
 
 def web_address(url: str, *, option: str) -> str:
@@ -123,7 +130,11 @@ def web_address(url: str, *, option: str) -> str:
 
 @contextmanager
 def start_backing(
-    data: DataFolder, *, database_url: str | None, easycars_url: str | None
+    data: DataFolder,
+    *,
+    database_url: str | None,
+    easycars_url: str | None,
+    dynamics_url: str | None,
 ) -> Iterator[Backing]:
     """Start what is not given, and stop it at the end.
 
@@ -131,8 +142,8 @@ def start_backing(
     ----------
     data
         The data folder that keeps the embedded database.
-    database_url, easycars_url
-        What to use instead of the embedded database and of the simulator.
+    database_url, easycars_url, dynamics_url
+        What to use instead of the embedded database and of the simulators.
 
     Raises
     ------
@@ -141,6 +152,8 @@ def start_backing(
     """
     if easycars_url is not None:
         easycars_url = web_address(easycars_url, option="--easycars-url")
+    if dynamics_url is not None:
+        dynamics_url = web_address(dynamics_url, option="--dynamics-url")
     with ExitStack() as started:
         if database_url is None:
             database = started.enter_context(_embedded_database(data))
@@ -148,7 +161,9 @@ def start_backing(
             database = DatabaseAddress.from_url(database_url)
         if easycars_url is None:
             easycars_url = started.enter_context(_simulated_easycars(data))
-        yield Backing(database, easycars_url)
+        if dynamics_url is None:
+            dynamics_url = started.enter_context(_simulated_dynamics(data))
+        yield Backing(database, easycars_url, dynamics_url)
 
 
 @contextmanager
@@ -172,14 +187,27 @@ def _sslmode(host: str) -> str:
 @contextmanager
 def _simulated_easycars(data: DataFolder) -> Iterator[str]:
     # The port stands in the pictures' addresses: on another one every vehicle would have changed.
-    kept_port = data.root / "easycars-simulator.port"
     journal = data.root / "easycars-simulator.journal"
-    port = int(kept_port.read_text()) if kept_port.exists() else 0
-    simulator = EasyCarsSimulator(port=port, state_path=journal)
+    kept_port = data.root / "easycars-simulator.port"
+    yield from _served(lambda port: EasyCarsSimulator(port, state_path=journal), kept_port)
+
+
+@contextmanager
+def _simulated_dynamics(data: DataFolder) -> Iterator[str]:
+    journal = data.root / "dataverse-simulator.journal"
+    kept_port = data.root / "dataverse-simulator.port"
+    yield from _served(lambda port: DataverseSimulator(port, state_path=journal), kept_port)
+
+
+def _served[Fault: PlannedFault](
+    make: Callable[[int], SimulatedVendor[Fault]], kept_port: Path
+) -> Iterator[str]:
+    """Serve a simulator on the port it had, or on a free one when that is taken."""
+    simulator = make(int(kept_port.read_text()) if kept_port.exists() else 0)
     try:
         simulator.start()
     except OSError:
-        simulator = EasyCarsSimulator(state_path=journal).start()
+        simulator = make(0).start()
     try:
         kept_port.write_text(str(urlsplit(simulator.url).port))
         yield simulator.url

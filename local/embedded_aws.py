@@ -111,7 +111,7 @@ class EmbeddedAws:
             database=backing.database,
             database_secret_arn=secret["ARN"],
             easycars_url=backing.easycars_url,
-            dynamics_url=options.dynamics_url,
+            dynamics_url=backing.dynamics_url,
             issuer_url=issuer_url,
             pictures_url=pictures_url,
         )

@@ -10,15 +10,13 @@ from local.issuer import AUDIENCE
 if TYPE_CHECKING:
     from local.backing import DatabaseAddress
 
-_UNUSED_DYNAMICS = "http://127.0.0.1:9/no-dynamics"
-
 
 def template_parameters(
     *,
     database: DatabaseAddress,
     database_secret_arn: str,
     easycars_url: str,
-    dynamics_url: str | None,
+    dynamics_url: str,
     issuer_url: str,
     pictures_url: str,
 ) -> dict[str, Any]:
@@ -46,7 +44,7 @@ def template_parameters(
         "DatabaseSslMode": database.sslmode,
         "EasyCarsTestUrl": easycars_url,
         "EasyCarsProductionUrl": easycars_url,
-        "DynamicsUrl": dynamics_url or _UNUSED_DYNAMICS,
+        "DynamicsUrl": dynamics_url,
         # The vendor in use serves its own pictures, whatever network it is on.
         "ImageOrigins": f"{vendor.scheme}://{vendor.netloc}",
         "ImageBaseUrl": pictures_url,

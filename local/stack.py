@@ -49,8 +49,8 @@ class Stack:
         Where the HTTP API answers.
     aws_endpoint_url
         Where AWS's services answer.
-    database_url, easycars_url
-        The database and the EasyCars in use.
+    database_url, easycars_url, dynamics_url
+        The database and the vendors in use.
     issuer
         Signs tokens for the HTTP API.
     data
@@ -116,7 +116,7 @@ class Stack:
             "database_url": self.database_url,
             "aws_endpoint_url": self.aws_endpoint_url,
             "easycars_url": self.easycars_url,
-            "dynamics_url": self._options.dynamics_url,
+            "dynamics_url": self.dynamics_url,
             "issuer_url": self.issuer.url,
             "data": str(self.data),
             "resources": self._aws.references(),
@@ -133,11 +133,12 @@ class Stack:
         opened.callback(self._folder.close)
         self.url = front.url
         self.issuer = LocalIssuer(self._folder, f"{front.url}{ISSUER_PATH}")
-        self._report("Starting PostgreSQL, the EasyCars simulator and AWS")
+        self._report("Starting PostgreSQL, the vendors' simulators and AWS")
         backing_to_be = start_backing(
             self._folder,
             database_url=self._options.database_url,
             easycars_url=self._options.easycars_url,
+            dynamics_url=self._options.dynamics_url,
         )
         backing_cleanup = opened.enter_context(ExitStack())  # ends after what uses it
         with ThreadPoolExecutor(1) as starter:
@@ -146,6 +147,7 @@ class Stack:
             backing = pending.result()
         self.database_url = backing.database.url
         self.easycars_url = backing.easycars_url
+        self.dynamics_url = backing.dynamics_url
         self._report("Creating the resources of template.yaml")
         self._aws.deploy(
             self._options,

@@ -25,7 +25,7 @@ class StackOptions:
     easycars_url
         An EasyCars to use in the place of the simulator, for both environments.
     dynamics_url
-        A Dynamics 365 to use.
+        A Dynamics 365, with its token authority, to use in the place of the simulator.
     template
         The template to run.
     sandboxes

@@ -27,6 +27,7 @@ _READY_KEYS = (
 _SHOWN_ADDRESSES = {
     "HTTP API": "url",
     "EasyCars": "easycars_url",
+    "Dynamics 365": "dynamics_url",
     "PostgreSQL": "database_url",
     "AWS endpoint": "aws_endpoint_url",
     "Data and logs": "data",
@@ -53,7 +54,9 @@ def up(
     easycars_url: Annotated[
         str | None, typer.Option(help="Use this EasyCars instead of the simulator.")
     ] = None,
-    dynamics_url: Annotated[str | None, typer.Option(help="Use this Dynamics 365.")] = None,
+    dynamics_url: Annotated[
+        str | None, typer.Option(help="Use this Dynamics 365 instead of the simulator.")
+    ] = None,
     data: Annotated[
         Path, typer.Option(help="Folder that keeps the database, the keys and the queues.")
     ] = DEFAULT_DATA,

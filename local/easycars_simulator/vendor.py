@@ -16,9 +16,11 @@ from local.easycars_simulator.lead_book import Lead, LeadBook
 from local.easycars_simulator.request_tables import Service
 from local.simulation.clock import MovableClock
 from local.simulation.journal import Journal
-from local.simulation.tokens import TOKEN_LIFE, TokenIssuer
+from local.simulation.tokens import TokenIssuer
 
 OTHER_SOURCE = "another-lead-source"
+TOKEN_LIFE = 600.0
+"""Seconds from ``nbf`` to ``exp`` in the vendor's sample (Stock API, RequestToken)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,8 @@ class Vendor:
 
     def _new_issuers(self) -> dict[Service, TokenIssuer]:
         def named(name: str) -> TokenIssuer:
-            return TokenIssuer(name, now=self.clock.now, life=self.rules.token_life)
+            life = self.rules.token_life
+            return TokenIssuer(name, now=self.clock.now, life=life, client_claim="ClientID")
 
         if self.rules.shared_tokens:
             shared = named(f"{self.seed}")

@@ -131,6 +131,13 @@ class RequestLog:
             if record.number in self._records:
                 self._records[record.number] = record
 
+    def mark_invalid(self, record: RequestRecord) -> None:
+        """Count a record as against the documents, which showed only when it was carried out."""
+        with self._lock:
+            if record.number in self._records and record.number not in self._invalid:
+                self._invalid.append(record.number)
+                self._records[record.number] = record
+
     def records(self, operation: str | None = None) -> list[RequestRecord]:
         """List what is kept, in the order of arrival."""
         with self._lock:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SAMPLE = Path(__file__).with_name("sample") / "template.yaml"
 NO_DATABASE = "postgresql://nobody:none@127.0.0.1:9/none"
-NO_EASYCARS = "http://127.0.0.1:9"
+NO_VENDOR = "http://127.0.0.1:9"
 START_SECONDS = 60
 
 
@@ -72,11 +72,12 @@ class RunningSample:
 
 
 def launch(data: Path, *arguments: str, backing: bool = False) -> subprocess.Popen[str]:
-    """Start a stack; ``backing`` also starts PostgreSQL and the simulator."""
+    """Start a stack; ``backing`` also starts PostgreSQL and the simulators."""
     command = [sys.executable, "-m", f"{__package__}.serve_sample"]
     command += ["--data", str(data), "--template", str(SAMPLE)]
     if not backing:
-        command += ["--database-url", NO_DATABASE, "--easycars-url", NO_EASYCARS]
+        command += ["--database-url", NO_DATABASE]
+        command += ["--easycars-url", NO_VENDOR, "--dynamics-url", NO_VENDOR]
     command += arguments
     with data.with_suffix(".stderr").open("a") as errors:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)

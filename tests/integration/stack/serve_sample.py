@@ -14,6 +14,7 @@ parser.add_argument("--template", type=Path)
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--database-url")
 parser.add_argument("--easycars-url")
+parser.add_argument("--dynamics-url")
 try:
     serve(StackOptions(**vars(parser.parse_args())), as_json=True)
 except StackError as error:

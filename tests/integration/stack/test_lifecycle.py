@@ -81,6 +81,7 @@ def test_a_signal_stops_everything_and_leaves_no_process_and_no_port(
 ) -> None:
     with running_sample(tmp_path / "data", backing=True) as running:
         warm(running)
+        assert is_listening(running.ready["dynamics_url"])
         started = children(running)
         assert len(started) >= 4  # PostgreSQL, its workers, the guardian, a sandbox
 
@@ -88,7 +89,7 @@ def test_a_signal_stops_everything_and_leaves_no_process_and_no_port(
 
         assert running.process.wait(timeout=20) == 0
         assert gone(started)
-        for url in ("url", "aws_endpoint_url", "database_url", "easycars_url"):
+        for url in ("url", "aws_endpoint_url", "database_url", "easycars_url", "dynamics_url"):
             assert not is_listening(running.ready[url])
         assert not (tmp_path / "data" / "stack.json").exists()
         assert running.process.stdout is not None

@@ -23,7 +23,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def issuer(clock: Clock) -> TokenIssuer:
-    return TokenIssuer("lead", now=clock.now)
+    return issuer_named("lead", clock)
+
+
+def issuer_named(name: str, clock: Clock) -> TokenIssuer:
+    return TokenIssuer(name, now=clock.now, life=600, client_claim="ClientID")
 
 
 def part(token: str, index: int) -> dict[str, object]:
@@ -57,9 +61,9 @@ def test_a_token_is_not_good_before_it_was_issued(issuer: TokenIssuer, clock: Cl
 
 
 def test_a_token_of_another_issuer_is_refused(clock: Clock) -> None:
-    token = TokenIssuer("stock", now=clock.now).issue("client-1")
+    token = issuer_named("stock", clock).issue("client-1")
     with pytest.raises(TokenRefusedError):
-        TokenIssuer("lead", now=clock.now).client_of(token)
+        issuer_named("lead", clock).client_of(token)
 
 
 def test_a_revoked_token_is_refused_and_the_next_is_good(issuer: TokenIssuer) -> None:
