@@ -9,6 +9,7 @@ from forecourt.admin.credentials import CredentialRoutes
 from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
+from forecourt.admin.dynamics_checks import DynamicsCheckRoutes
 from forecourt.admin.dynamics_connection import DynamicsConnectionRoutes
 from forecourt.admin.dynamics_pushes import DynamicsPushRoutes
 from forecourt.admin.leads import LeadRoutes
@@ -27,8 +28,12 @@ from forecourt.aws.schedules import EventBridgeSchedules
 from forecourt.aws.secrets import SecretStore
 from forecourt.aws.sqs import RoutedWakeUps
 from forecourt.aws.step_functions import SyncStateMachine
+from forecourt.dynamics.setup_client import DynamicsSetupClient
+from forecourt.dynamics.tenant import DynamicsTenant
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
+from forecourt.leads.dynamics.check import ConnectionCheck
+from forecourt.leads.dynamics.setup import ConnectionSetup
 from forecourt.security.edge import Edge
 from forecourt.security.site_keys import RememberedKeyRing
 from forecourt.settings import AdminApiSettings
@@ -52,20 +57,25 @@ from forecourt.storage.vehicle_edits import PostgresVehicleEdits
 
 
 @cache
-def connections() -> tuple[Database, EasyCarsClient]:
+def connections() -> tuple[Database, EasyCarsClient, DynamicsSetupClient]:
     """Make what holds connections, one of each per sandbox; none is open yet."""
     settings = AdminApiSettings.from_environment()
-    return open_database(settings), EasyCarsClient(settings.easycars_base_urls)
+    return (
+        open_database(settings),
+        EasyCarsClient(settings.easycars_base_urls),
+        DynamicsSetupClient(settings.dynamics_url),
+    )
 
 
 @cache
 def api() -> AdminApi:
     """Wire the API on the sandbox's first request."""
     settings = AdminApiSettings.from_environment()
-    database, easycars = connections()
+    database, easycars, dynamics = connections()
     secrets = SecretStore()
     keys = KmsDataKeys(settings.credentials_key_arn)
     vault = CredentialVault(database, keys)
+    dynamics_vault, tenant = DynamicsVault(database, keys), DynamicsTenant(dynamics)
     audit_log = PostgresAuditLog(database)
     dealerships = PostgresDealerships(database)
     replays = PostgresReplays(database)
@@ -103,8 +113,14 @@ def api() -> AdminApi:
             credentials=vault,
             probe=EasyCarsLeadProbe(easycars),
         ),
+        dynamics_checks=DynamicsCheckRoutes(
+            connections=dynamics_vault,
+            settings=system_settings,
+            check=ConnectionCheck(tenant),
+            setup=ConnectionSetup(tenant),
+        ),
         dynamics_connection=DynamicsConnectionRoutes(
-            connections=DynamicsVault(database, keys),
+            connections=dynamics_vault,
             dealerships=dealerships,
             pushes=pushes,
             wake_ups=wake_ups,

@@ -19,7 +19,7 @@ ALTER TABLE dynamics_connection
     ADD CONSTRAINT ck_dynamics_connection_secret CHECK (
         (client_secret_encrypted IS NULL) <> (certificate_encrypted IS NULL));
 COMMENT ON COLUMN dynamics_connection.field_mapping IS
-    'Per tenant: optionSets (column, label, integer) and columns (name, whether it may be sent)';
+    'Per tenant: optionSets (column, label, integer), columns (whether to send it), duplicateDetection';
 COMMENT ON COLUMN dynamics_connection.metadata IS
     'What the tenant''s own description of its lead table said last';
 COMMENT ON COLUMN dynamics_connection.budget_scope IS

@@ -60,6 +60,7 @@ def test_what_was_saved_can_be_used(vault: DynamicsVault, dealership: int) -> No
         dealership,
         option_sets={"hnt_source": {"Manual": 816940001}},
         columns={"hnt_domain": False},
+        duplicate_detection=True,
         app_id="a-1",
     )
     found = loaded(vault, dealership)
@@ -72,6 +73,7 @@ def test_what_was_saved_can_be_used(vault: DynamicsVault, dealership: int) -> No
     assert found.key_column == "hnt_forecourtid"
     assert found.option_sets == {"hnt_source": {"Manual": 816940001}}
     assert found.columns == {"hnt_domain": False}
+    assert found.duplicate_detection is True
     assert found.app_id == "a-1"
     assert found.metadata is None
 

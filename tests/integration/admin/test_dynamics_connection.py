@@ -1,19 +1,17 @@
 """A connection to Dynamics 365 through the admin API: checked, never shown, releasing leads."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.storage.dynamics_connections import DynamicsVault
 from forecourt.storage.postgres import Database
 from tests.support.admin_api import AdminClient, Answered, owner, staff
 from tests.support.aws_account import AwsAccount
+from tests.support.certificates import certificate_pem, rsa_key
 from tests.support.lead_desk import store_lead
 
 ROUTE = "/api/admin/dynamics/connection"
@@ -39,31 +37,6 @@ def complaints(answer: Answered) -> dict[str, str]:
     return {error["field"]: error["message"] for error in answer.body["errors"]}
 
 
-def pem(*, key: Any = None, other_key: Any = None, encrypted: bool = False) -> str:
-    """A certificate with its private key, or with one that is not its own."""
-    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "planted-certificate")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=30))
-        .sign(key, hashes.SHA256())
-    )
-    encryption: serialization.KeySerializationEncryption = (
-        serialization.BestAvailableEncryption(b"x") if encrypted else serialization.NoEncryption()
-    )
-    private = (other_key or key).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-    )
-    public: str = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    return public + str(private.decode())
-
-
 def test_without_one_there_is_none(admin: AdminClient, dealership: int) -> None:
     assert admin("GET", ROUTE, dealershipId=dealership).status == 404
     assert admin("DELETE", ROUTE, dealershipId=dealership).status == 404
@@ -80,7 +53,11 @@ def test_what_was_saved_is_shown_but_for_its_secret(
     assert shown.body["tenantId"] == BODY["tenantId"].lower()
     assert shown.body["apiVersion"] == "v9.2"
     assert shown.body["keyColumn"] == "hnt_forecourtid"
-    assert shown.body["config"] == {"optionSets": {}, "columns": {}}
+    assert shown.body["config"] == {
+        "optionSets": {},
+        "columns": {},
+        "duplicateDetection": False,
+    }
     assert shown.body["enabled"] is True
     assert shown.body["secret"]["kind"] == "clientSecret"
     assert shown.body["secret"]["changedAt"]
@@ -88,8 +65,11 @@ def test_what_was_saved_is_shown_but_for_its_secret(
 
 
 def test_what_is_left_out_stays(admin: AdminClient, dealership: int, connected: Answered) -> None:
-    config = {"optionSets": {"hnt_source": {"Partner Center": 816940000}},
-              "columns": {"hnt_domain": False}}  # fmt: skip
+    config = {
+        "optionSets": {"hnt_source": {"Partner Center": 816940000}},
+        "columns": {"hnt_domain": False},
+        "duplicateDetection": True,
+    }
     put(admin, dealership, config=config, appId=BODY["clientId"], keyColumn="new_forecourt")
 
     changed = put(admin, dealership, apiVersion="v9.1", enabled=False).body
@@ -196,8 +176,8 @@ def test_a_domain_names_a_tenant_too(admin: AdminClient, dealership: int) -> Non
 def test_a_certificate_with_its_key_serves_instead_of_a_secret(
     admin: AdminClient, dealership: int, connected: Answered
 ) -> None:
-    both = complaints(put(admin, dealership, clientSecret="x", certificate=pem()))
-    saved = put(admin, dealership, certificate=pem())
+    both = complaints(put(admin, dealership, clientSecret="x", certificate=certificate_pem()))
+    saved = put(admin, dealership, certificate=certificate_pem())
 
     assert list(both) == ["certificate"]
     assert saved.body["secret"]["kind"] == "certificate"
@@ -209,9 +189,9 @@ def test_a_certificate_that_cannot_sign_is_refused(
     admin: AdminClient, dealership: int, connected: Answered, kind: str
 ) -> None:
     texts = {
-        "encrypted": lambda: pem(encrypted=True),
-        "elliptic": lambda: pem(key=ec.generate_private_key(ec.SECP256R1())),
-        "foreign key": lambda: pem(other_key=rsa.generate_private_key(65537, 2048)),
+        "encrypted": lambda: certificate_pem(password=b"x"),
+        "elliptic": lambda: certificate_pem(key=ec.generate_private_key(ec.SECP256R1())),
+        "foreign key": lambda: certificate_pem(shown_key=rsa_key()),
     }
 
     assert list(complaints(put(admin, dealership, certificate=texts[kind]()))) == ["certificate"]

@@ -128,6 +128,8 @@ WRITES = [
     ("POST", "/api/admin/deliveries/{deliveryId}/resolve", {"number": "000001"}),
     ("POST", f"{EASYCARS}/lead-sync-conflicts/{{conflictId}}/resolve", {"resolution": "local"}),
     ("PUT", f"{DYNAMICS}/connection", {"enabled": False}),
+    ("POST", f"{DYNAMICS}/connection/check", None),
+    ("POST", f"{DYNAMICS}/connection/setup", {"dryRun": False}),
     ("DELETE", f"{DYNAMICS}/connection", None),
     ("POST", f"{DYNAMICS}/retry/{{leadId}}", None),
     ("PATCH", "/api/admin/leads/{leadId}", {"status": "won"}),

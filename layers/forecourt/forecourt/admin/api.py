@@ -12,6 +12,7 @@ from forecourt.admin.dead_letters import DeadLetterRoutes
 from forecourt.admin.dealerships import DealershipRoutes
 from forecourt.admin.deliveries import DeliveryRoutes
 from forecourt.admin.documents import to_json
+from forecourt.admin.dynamics_checks import DynamicsCheckRoutes
 from forecourt.admin.dynamics_connection import DynamicsConnectionRoutes
 from forecourt.admin.dynamics_pushes import DynamicsPushRoutes
 from forecourt.admin.leads import LeadRoutes
@@ -46,6 +47,7 @@ class AdminApi:
         dead_letters: DeadLetterRoutes,
         dealerships: DealershipRoutes,
         deliveries: DeliveryRoutes,
+        dynamics_checks: DynamicsCheckRoutes,
         dynamics_connection: DynamicsConnectionRoutes,
         dynamics_pushes: DynamicsPushRoutes,
         leads: LeadRoutes,
@@ -83,6 +85,8 @@ class AdminApi:
             ("GET", f"{dynamics}/connection", dynamics_connection.show),
             ("PUT", f"{dynamics}/connection", dynamics_connection.save),
             ("DELETE", f"{dynamics}/connection", dynamics_connection.delete),
+            ("POST", f"{dynamics}/connection/check", dynamics_checks.check),
+            ("POST", f"{dynamics}/connection/setup", dynamics_checks.setup),
             ("POST", f"{dynamics}/push", dynamics_pushes.push),
             ("POST", f"{dynamics}/retry/{{leadId}}", dynamics_pushes.retry),
             ("GET", f"{dynamics}/status", dynamics_pushes.show_status),

@@ -107,9 +107,11 @@ type _Option = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 class DynamicsConfig(RequestBody):
     """What is each tenant's own: option integers by column and label, and columns to send or not.
 
-    Both win over what the tenant's metadata says.
+    Both win over what the tenant's metadata says. With ``duplicateDetection`` the tenant's rules
+    may refuse a lead of ours; a person then decides.
     """
 
+    duplicate_detection: bool = False
     option_sets: Annotated[
         dict[_Column, Annotated[dict[_Label, _Option], Field(max_length=200)]],
         Field(default_factory=dict, max_length=100),
@@ -202,16 +204,20 @@ class DynamicsConnectionBody(RequestBody):
         }
         values = {name: value for name, value in plain.items() if value is not None}
         if self.config is not None:
-            values |= {"option_sets": self.config.option_sets, "columns": self.config.columns}
+            values |= self.config.model_dump()
         if "app_id" in self.model_fields_set:
             values["app_id"] = self.app_id
         return values
 
 
 class DynamicsSetup(RequestBody):
-    """The body of ``POST …/connection/setup``; nothing is created while ``dryRun`` is true."""
+    """The body of ``POST …/connection/setup``; nothing is created while ``dryRun`` is true.
+
+    ``withColumns`` creates the columns of ours that the lead table lacks, too.
+    """
 
     dry_run: bool = True
+    with_columns: bool = False
 
 
 def _is_of_dataverse(environment_url: str | None) -> bool:

@@ -89,7 +89,11 @@ def _document(record: DynamicsRecord) -> dict[str, Any]:
         "secret": {"kind": record.secret_kind, "changedAt": record.secret_changed_at},
         "apiVersion": record.api_version,
         "keyColumn": record.key_column,
-        "config": {"optionSets": record.option_sets, "columns": record.columns},
+        "config": {
+            "optionSets": record.option_sets,
+            "columns": record.columns,
+            "duplicateDetection": record.duplicate_detection,
+        },
         "appId": record.app_id,
         "enabled": record.is_active,
         "holdReason": record.hold_reason,

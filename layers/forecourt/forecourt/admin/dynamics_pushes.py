@@ -115,7 +115,7 @@ class DynamicsPushRoutes:
         return Reply(
             HTTPStatus.OK,
             {
-                "enabled": self._is_enabled(),
+                "enabled": pushes_are_enabled(self._settings),
                 "jobId": job_id,
                 "total": states.total(),
                 "states": {state: states[state] for state in _STATES},
@@ -124,17 +124,19 @@ class DynamicsPushRoutes:
             },
         )
 
-    def _is_enabled(self) -> bool:
-        return self._settings.system().get(ENABLED_KEY) != "false"
-
     def _require_enabled(self) -> None:
-        if not self._is_enabled():
+        if not pushes_are_enabled(self._settings):
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "dynamics-switched-off",
                 "Pushing to Dynamics 365 is switched off for the whole system; leads wait. An "
                 "administrator switches it on with the setting dynamicsPushEnabled.",
             )
+
+
+def pushes_are_enabled(settings: Settings) -> bool:
+    """Say whether leads are pushed to Dynamics at all."""
+    return settings.system().get(ENABLED_KEY) != "false"
 
 
 def _connection_off() -> Problem:

@@ -2,10 +2,12 @@
 
 from http import HTTPStatus
 
-from forecourt.admin.dynamics_bodies import DynamicsConnectionBody
+from forecourt.admin.dynamics_bodies import DynamicsConnectionBody, DynamicsSetup
 from forecourt.admin.dynamics_ports import PushStatus
 from forecourt.admin.dynamics_pushes import DynamicsPush
 from forecourt.leads.dynamics.categories import Category
+from forecourt.leads.dynamics.check import Result
+from forecourt.leads.dynamics.setup import State
 from forecourt.openapi.admin_routes import DYNAMICS, WHOSE, describe
 from forecourt.openapi.operations import Parameter
 from forecourt.openapi.shapes import list_of, record, words
@@ -16,7 +18,7 @@ _CONNECTION = record(
     " metadataReadAt:time? lastCheckedAt:time? lastCheck:object? createdAt:time updatedAt:time",
     secret=record("changedAt:time", kind=words("clientSecret", "certificate"))
     | {"description": "What is set and when it changed last; never the secret itself."},
-    config=record("optionSets:object columns:object"),
+    config=record("optionSets:object columns:object duplicateDetection:bool"),
 )
 _STATUS = words(*PushStatus)
 _JOB = Parameter(
@@ -49,6 +51,29 @@ DYNAMICS_OPERATIONS = (
         "Remove a dealership's connection; its deliveries stay, those that wait are parked",
         record("waitingLeads:int message:text"),
         WHOSE,
+    ),
+    describe(
+        "POST",
+        f"{DYNAMICS}/connection/check",
+        "Look at a connection line by line, from its settings to its alternate key",
+        record(
+            "ok:bool",
+            lines=list_of(record("name:text detail:text cure:text?", result=words(*Result))),
+        ),
+        WHOSE,
+        conflict="credentials-unreadable: the stored secret cannot be read; give it again.",
+    ),
+    describe(
+        "POST",
+        f"{DYNAMICS}/connection/setup",
+        "Create what the tenant's lead table lacks; to be repeated while goesOn is true",
+        record(
+            "ready:bool goesOn:bool",
+            steps=list_of(record("name:text detail:text cure:text?", state=words(*State))),
+        ),
+        WHOSE,
+        body=(DynamicsSetup,),
+        conflict="credentials-unreadable: the stored secret cannot be read; give it again.",
     ),
     describe(
         "POST",

@@ -36,6 +36,7 @@ class DynamicsRecord:
     key_column: str
     option_sets: Mapping[str, Mapping[str, int]]
     columns: Mapping[str, bool]
+    duplicate_detection: bool
     app_id: str | None
     is_active: bool
     hold_reason: str | None
@@ -58,6 +59,7 @@ class DynamicsValues:
     key_column: str = DEFAULT_KEY_COLUMN
     option_sets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     columns: Mapping[str, bool] = field(default_factory=dict)
+    duplicate_detection: bool = False
     app_id: str | None = None
     is_active: bool = True
 

@@ -31,6 +31,7 @@ _RECORD = """id, dealership_id, base_url AS environment_url, tenant_id, client_i
     secret_changed_at, api_version, key_column,
     coalesce(field_mapping -> 'optionSets', '{}') AS option_sets,
     coalesce(field_mapping -> 'columns', '{}') AS columns,
+    coalesce((field_mapping ->> 'duplicateDetection')::boolean, false) AS duplicate_detection,
     app_id, is_active, hold_reason, hold_until, metadata_read_at, last_checked_at,
     last_check_detail, created_at, updated_at"""
 
@@ -141,6 +142,7 @@ class DynamicsVault:
             key_column=record.key_column,
             option_sets=record.option_sets,
             columns=record.columns,
+            duplicate_detection=record.duplicate_detection,
             app_id=record.app_id,
             metadata=row.metadata,
             stamp=row.sealed.encryption_iv,
@@ -293,7 +295,11 @@ _REQUIRED = ("environment_url", "tenant_id", "client_id")
 
 
 def _columns(values: DynamicsValues) -> dict[str, Any]:
-    mapping = {"optionSets": dict(values.option_sets), "columns": dict(values.columns)}
+    mapping = {
+        "optionSets": dict(values.option_sets),
+        "columns": dict(values.columns),
+        "duplicateDetection": values.duplicate_detection,
+    }
     return {
         **asdict(values),
         "field_mapping": Jsonb(mapping),

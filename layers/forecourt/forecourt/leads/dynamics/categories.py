@@ -56,6 +56,7 @@ _CODES: Final[Mapping[Category, tuple[str, ...]]] = {
     Category.VALIDATION: (Reason.TEXT_TOO_LONG, Reason.REQUEST_REFUSED, Reason.TOO_LARGE),
     Category.DUPLICATE: (Reason.DUPLICATE_FOUND, Reason.UNIQUENESS_REFUSED),
     Category.GONE: (Reason.DELETED_IN_DYNAMICS, Reason.LEAD_CLOSED_IN_DYNAMICS),
+    Category.UNKNOWN: ("UNEXPECTED_ERROR",),
 }
 
 CATEGORIES: Final = MappingProxyType(
