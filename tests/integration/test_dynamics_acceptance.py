@@ -147,7 +147,7 @@ def test_an_edited_lead_is_wanted_by_dynamics_too(scene: Scene) -> None:
     assert own.delivery_id == row["id"]
 
 
-@pytest.mark.parametrize("code", ["NO_CONNECTION", "CONNECTION_UNREADABLE", "DELETED_IN_DYNAMICS"])
+@pytest.mark.parametrize("code", ["NO_CONNECTION", "CREDENTIALS_UNREADABLE", "DELETED_IN_DYNAMICS"])
 def test_an_edit_moves_nothing_that_waits_for_a_connection_or_a_word(
     scene: Scene, code: str
 ) -> None:

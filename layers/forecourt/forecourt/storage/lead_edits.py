@@ -39,7 +39,7 @@ WHERE dealership_id = %(dealership_id)s
 
 # For what these wait for a new version is no help: credentials, or a person's word.
 _REVIVED = """(d.state = 'delivered' OR (d.state = 'failed' AND coalesce(d.last_error_code NOT IN
-    ('SCOPE_CHANGED', 'NO_CONNECTION', 'CREDENTIALS_UNREADABLE', 'CONNECTION_UNREADABLE',
+    ('SCOPE_CHANGED', 'NO_CONNECTION', 'CREDENTIALS_UNREADABLE',
      'DELETED_IN_DYNAMICS'), true)))"""
 
 # The row alone decides: whoever records at this moment sees the wanted version, or we see theirs.

@@ -1,0 +1,588 @@
+"""What becomes of leads and connections when Dynamics does not simply say yes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from forecourt.errors import (
+    AuthenticationError,
+    ForecourtError,
+    OutcomeUnknownError,
+    PermanentError,
+    RetryableError,
+)
+from forecourt.leads.steps import Step, unwatched
+from tests.support.dynamics_delivery import ORGANISATION, DynamicsScene, connect_dynamics
+from tests.support.lead_delivery import lead_body
+
+LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
+
+
+@pytest.fixture
+def scene(database_url: str) -> Iterator[DynamicsScene]:
+    scene = DynamicsScene(database_url)
+    yield scene
+    scene.close()
+
+
+def error(kind: type[ForecourtError], code: str, retry_after: float | None = None) -> Any:
+    return kind(code, f"Said {code}.", target="Dynamics", retry_after=retry_after)
+
+
+def cut_after_acting(push: Any, act: Any) -> Any:
+    act()
+    raise error(RetryableError, "CONNECTION_CUT")
+
+
+class TestUnknownOutcome:
+    def test_an_upsert_cut_after_acting_finds_its_own_record(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.will(cut_after_acting)
+
+        scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"], row["remote_id"]) == ("pending", 1, None)
+        assert row["last_error_code"] == "CONNECTION_CUT"
+        assert scene.scene.attempts(LEAD)[0]["outcome"] == "unknown"
+        assert 115 < row["due_in"] <= 120
+        scene.wake(dealership)
+        assert len(scene.sink.sent) == 1
+        scene.pass_time("121 s")
+        scene.wake(dealership)
+        assert len(scene.sink.records) == 1
+        assert scene.row(LEAD)["state"] == "delivered"
+
+    @pytest.mark.parametrize(
+        ("kind", "code"),
+        [
+            (RetryableError, "TIMEOUT"),
+            (RetryableError, "VENDOR_AWAY_HTTP"),
+            (RetryableError, "SERVER_ERROR"),
+            (RetryableError, "UNREADABLE_ANSWER"),
+            (OutcomeUnknownError, "CONNECTION_CUT"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else value.__name__,
+    )
+    def test_after_an_update_of_unknown_outcome_everything_is_sent_again(
+        self, scene: DynamicsScene, kind: type[ForecourtError], code: str
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.wake(dealership)
+        scene.edit(LEAD, "name = 'Zoë Tran'")
+        scene.sink.will(error(kind, code))
+
+        scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["delivered_fields"], row["payload_hash"]) == (
+            "pending",
+            None,
+            None,
+        )
+        scene.edit(LEAD, "name = 'Zoë Nguyen'")
+        scene.scene.execute("UPDATE lead_delivery SET next_attempt_at = now()")
+        scene.wake(dealership)
+        assert scene.sink.sent[-1].fields.keys() == {"lastname", "emailaddress1"}
+        assert scene.sink.sent[-1].remote_id == scene.sink.ids[UUID(LEAD)]
+
+    @pytest.mark.parametrize("code", ["CONNECT_FAILED", "KEY_RACE", "SQL_BUSY"])
+    def test_what_certainly_did_nothing_forgets_nothing(
+        self, scene: DynamicsScene, code: str
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.wake(dealership)
+        scene.edit(LEAD, "name = 'Zoë Tran'")
+        scene.sink.will(error(RetryableError, code))
+
+        scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert row["delivered_fields"]["lastname"] == "Zoë Nguyen"
+        assert 55 < row["due_in"] <= 60
+        assert scene.scene.attempts(LEAD)[-1]["outcome"] == "retryable"
+
+
+class TestRefusals:
+    def test_a_permanent_refusal_parks_the_lead_alone(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.will(error(PermanentError, "DUPLICATE_FOUND"))
+        scene.wake(dealership)
+        scene.store(lead_body(dealership))
+        scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["last_error"]) == ("failed", "Said DUPLICATE_FOUND.")
+        assert row["next_attempt_at"] is None
+        assert len(scene.sink.records) == 1
+
+    def test_after_its_last_try_it_is_parked(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.scene.execute("UPDATE lead_delivery SET attempts = 7")
+        scene.sink.will(error(RetryableError, "SQL_BUSY"))
+
+        scene.wake(dealership)
+
+        assert scene.row(LEAD)["state"] == "failed"
+        assert scene.scene.counts.batches[-1] == {"DynamicsParked": 1}
+
+    def test_what_was_deleted_there_is_not_made_again_by_an_edit(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.wake(dealership)
+        scene.sink.delete(LEAD)
+        other = DynamicsScene(scene.scene.url, beside=scene)
+
+        def edited_meanwhile(_: Any, act: Any) -> Any:
+            other.edit(LEAD, "name = 'Zoë Diaz'")
+            return act()
+
+        scene.sink.will(edited_meanwhile)
+        scene.edit(LEAD, "name = 'Zoë Tran'")
+        scene.wake(dealership)
+        other.close()
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["last_error_code"]) == ("failed", "DELETED_IN_DYNAMICS")
+        assert row["wanted_version"] == 3
+        assert scene.sink.records == {}
+
+    def test_a_newer_version_is_sent_though_the_one_before_was_refused(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        other = DynamicsScene(scene.scene.url, beside=scene)
+
+        def refused_while_edited(_: Any, __: Any) -> Any:
+            other.edit(LEAD, "name = 'Zoë Tran'")
+            raise error(PermanentError, "REQUEST_REFUSED")
+
+        scene.sink.will(refused_while_edited)
+        scene.wake(dealership)
+        other.close()
+
+        assert scene.row(LEAD)["state"] == "delivered"
+        assert [push.fields["lastname"] for push in scene.sink.sent] == ["Zoë Nguyen", "Zoë Tran"]
+
+
+class TestRateLimit:
+    def test_a_429_burns_no_try_and_closes_the_scope_for_all(self, scene: DynamicsScene) -> None:
+        first, second = scene.add_dealership(), scene.add_dealership()
+        scene.store(lead_body(first, LEAD))
+        scene.store(lead_body(second))
+        scene.sink.will(error(RetryableError, "RATE_LIMITED", retry_after=40.0))
+
+        scene.wake(first, second)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"], row["last_error_code"]) == (
+            "pending",
+            0,
+            "RATE_LIMITED",
+        )
+        assert 39 < row["due_in"] <= 40
+        assert len(scene.sink.sent) == 1
+        assert sorted(wake_up.delay for wake_up in scene.queue.wake_ups) == [40]
+        assert scene.scene.counts.batches[-1] == {"DynamicsRetried": 1, "DynamicsRateLimited": 1}
+
+    def test_one_probe_goes_first_then_all(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        for _ in range(15):
+            scene.store(lead_body(dealership))
+        refused = error(RetryableError, "RATE_LIMITED", retry_after=40.0)
+        scene.sink.will(*[refused] * 10)
+        scene.wake(dealership)
+        assert len(scene.sink.sent) == 10
+
+        scene.pass_time("41 s")
+        scene.sink.will(refused)
+        scene.wake(dealership)
+        assert len(scene.sink.sent) == 11
+
+        scene.pass_time("41 s")
+        scene.wake(dealership)
+        assert len(scene.sink.records) == 15
+
+
+class TestHold:
+    @pytest.mark.parametrize(
+        ("kind", "code"),
+        [
+            (AuthenticationError, "TOKEN_DENIED"),
+            (AuthenticationError, "PRIVILEGE_MISSING"),
+            (PermanentError, "WRONG_ADDRESS"),
+            (PermanentError, "CONNECTION_INVALID"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else value.__name__,
+    )
+    def test_a_refused_connection_waits_and_its_leads_lose_no_try(
+        self, scene: DynamicsScene, kind: type[ForecourtError], code: str
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.will(error(kind, code))
+
+        scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"], row["last_error_code"]) == ("pending", 0, code)
+        assert 55 < row["due_in"] <= 60
+        held = scene.connection(dealership)
+        assert f"Said {code}." in held["hold_reason"]
+        assert 55 < held["hold_left"] <= 60
+
+    def test_while_on_hold_nobody_calls_and_one_tries_afterwards(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.will(error(AuthenticationError, "TOKEN_REFUSED"))
+        scene.wake(dealership)
+        for _ in range(3):
+            scene.store(lead_body(dealership))
+        scene.wake(dealership)
+        assert len(scene.sink.sent) == 1
+
+        scene.pass_time("61 s")
+        scene.sink.will(error(AuthenticationError, "TOKEN_REFUSED"))
+        scene.wake(dealership)
+        assert len(scene.sink.sent) == 2
+        assert 110 < scene.connection(dealership)["hold_left"] <= 120
+
+        scene.pass_time("121 s")
+        scene.wake(dealership)
+        assert len(scene.sink.records) == 4
+        assert scene.connection(dealership)["hold_reason"] is None
+
+    def test_a_connection_saved_meanwhile_is_tried_at_once(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        other = DynamicsScene(scene.scene.url, beside=scene)
+
+        def refused_while_saved(_: Any, __: Any) -> Any:
+            connect_dynamics(other.scene, dealership)
+            raise error(AuthenticationError, "TOKEN_DENIED")
+
+        scene.sink.will(refused_while_saved)
+        scene.wake(dealership)
+        other.close()
+
+        assert scene.connection(dealership)["hold_reason"] is None
+        assert scene.row(LEAD)["due_in"] <= 0
+
+    def test_metadata_that_may_not_be_read_hold_the_connection(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.metadata_error = error(AuthenticationError, "PRIVILEGE_MISSING")
+
+        scene.wake(dealership)
+
+        assert "PRIVILEGE_MISSING" in scene.connection(dealership)["hold_reason"]
+        assert (scene.row(LEAD)["state"], scene.row(LEAD)["attempts"]) == ("pending", 0)
+
+
+class TestSwitches:
+    def test_without_the_flag_nothing_is_claimed_and_nothing_lost(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.scene.execute(
+            "UPDATE system_settings SET value = 'false' WHERE key = 'dynamics_push_enabled'"
+        )
+
+        assert scene.wake(dealership) == []
+
+        assert scene.sink.sent == []
+        assert (scene.row(LEAD)["state"], scene.row(LEAD)["attempts"]) == ("pending", 0)
+
+    def test_a_connection_that_is_switched_off_keeps_its_leads(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        connect_dynamics(scene.scene, dealership, active=False)
+
+        scene.wake(dealership)
+
+        assert scene.sink.sent == []
+        assert scene.row(LEAD)["state"] == "pending"
+
+    def test_what_has_no_connection_any_more_is_parked(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.scene.execute("DELETE FROM dynamics_connection")
+
+        scene.wake(dealership)
+
+        assert (scene.row(LEAD)["state"], scene.row(LEAD)["last_error_code"]) == (
+            "failed",
+            "NO_CONNECTION",
+        )
+
+    def test_a_secret_that_does_not_decrypt_parks_what_is_due(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.scene.execute("UPDATE dynamics_connection SET client_secret_encrypted = 'AAAA'")
+
+        scene.wake(dealership)
+
+        assert scene.row(LEAD)["last_error_code"] == "CREDENTIALS_UNREADABLE"
+        assert scene.scene.counts.batches[-1] == {"DynamicsParked": 1}
+
+    def test_a_key_service_that_is_away_leaves_leads_due(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.scene.keys.away = True
+
+        assert scene.wake(dealership) == []
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"]) == ("pending", 0)
+
+
+class TestBreaker:
+    def down(self, scene: DynamicsScene) -> int:
+        dealership = scene.add_dealership()
+        for _ in range(5):
+            scene.store(lead_body(dealership))
+        scene.sink.will(*[error(RetryableError, "CONNECT_FAILED")] * 5)
+        scene.wake(dealership)
+        return dealership
+
+    def test_five_failures_in_a_row_stop_the_calls_of_the_organisation(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = self.down(scene)
+        scene.store(lead_body(dealership, LEAD))
+        elsewhere = scene.add_dealership(url="https://other.crm6.dynamics.com")
+        scene.store(lead_body(elsewhere))
+
+        scene.wake(dealership, elsewhere)
+
+        assert len(scene.sink.sent) == 6
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"], row["last_error_code"]) == (
+            "pending",
+            0,
+            "VENDOR_AWAY",
+        )
+        ((subject, _),) = scene.scene.alerts.published
+        assert ORGANISATION in subject
+
+    def test_one_trial_burns_no_try_and_a_success_opens_the_way(self, scene: DynamicsScene) -> None:
+        dealership = self.down(scene)
+        scene.store(lead_body(dealership, LEAD))
+        scene.scene.execute(
+            "UPDATE lead_delivery d SET next_attempt_at = now() - interval '1 hour' FROM lead l"
+            " WHERE l.id = d.lead_id AND l.external_id = %s",
+            LEAD,
+        )
+        scene.pass_time("70 s")
+        scene.sink.will(error(RetryableError, "CONNECT_FAILED"))
+        scene.wake(dealership)
+        assert len(scene.sink.sent) == 6
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"]) == ("pending", 0)
+        assert 85 < row["due_in"] <= 90
+
+        scene.pass_time("91 s")
+        scene.wake(dealership)
+        assert len(scene.sink.records) == 6
+        assert len(scene.scene.alerts.published) == 2
+
+
+class TestFrozenWorker:
+    def test_a_claim_that_grew_old_is_given_up_unsent(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        clock = [0.0]
+
+        def freeze(step: Step) -> None:
+            if step is Step.CLAIMED:
+                clock[0] += 46.0
+
+        frozen = scene.new_delivery(freeze, clock=lambda: clock[0])
+
+        frozen.deliver_batch(scene.messages(dealership), worker="w")
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"]) == ("pending", 0)
+        assert row["last_error_code"] == "WRITE_WINDOW_CLOSED"
+        assert scene.sink.sent == []
+
+
+class TestLease:
+    def test_a_dead_workers_lead_is_sent_again_whole_after_its_lease(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.wake(dealership)
+        scene.edit(LEAD, "name = 'Zoë Tran'")
+        self.die_at(scene, Step.CALLED, dealership)
+        assert scene.row(LEAD)["state"] == "in_progress"
+
+        scene.wake(dealership)
+        assert scene.row(LEAD)["state"] == "in_progress"
+        scene.pass_time("151 s")
+        scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["delivered_fields"]) == ("pending", None)
+        assert row["last_error_code"] == "LEASE_EXPIRED"
+        assert 115 < row["due_in"] <= 120
+        assert scene.scene.attempts(LEAD)[-1]["outcome"] == "lease_expired"
+        scene.pass_time("121 s")
+        scene.wake(dealership)
+        assert scene.sink.sent[-1].fields.keys() == {"lastname", "emailaddress1"}
+        assert scene.row(LEAD)["state"] == "delivered"
+
+    @pytest.mark.parametrize("step", [Step.CLAIMED, Step.CALLED, Step.RECORDED, Step.ACKNOWLEDGING])
+    def test_wherever_a_worker_dies_the_lead_arrives_once(
+        self, scene: DynamicsScene, step: Step
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+
+        self.die_at(scene, step, dealership)
+        for _ in range(3):
+            scene.pass_time("200 s")
+            scene.wake(dealership)
+
+        assert len(scene.sink.records) == 1
+        assert scene.row(LEAD)["state"] == "delivered"
+
+    def test_a_lead_that_ends_its_worker_each_time_is_parked_in_the_end(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.scene.execute("UPDATE lead_delivery SET attempts = 7")
+        self.die_at(scene, Step.CLAIMED, dealership)
+
+        scene.pass_time("151 s")
+        scene.wake(dealership)
+
+        assert (scene.row(LEAD)["state"], scene.row(LEAD)["last_error_code"]) == (
+            "failed",
+            "LEASE_EXPIRED",
+        )
+
+    def test_a_success_that_comes_late_still_counts(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        other = DynamicsScene(scene.scene.url, beside=scene)
+
+        def late(_: Any, act: Any) -> Any:
+            other.pass_time("151 s")
+            other.wake(dealership)
+            return act()
+
+        scene.sink.will(late)
+        scene.wake(dealership)
+        other.close()
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["last_error"]) == ("delivered", None)
+        assert row["remote_id"] == str(scene.sink.ids[UUID(LEAD)])
+        assert scene.scene.attempts(LEAD)[0]["outcome"] == "delivered"
+
+    def test_a_success_later_than_another_claim_changes_nothing(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        other = DynamicsScene(scene.scene.url, beside=scene)
+
+        def overtaken(_: Any, act: Any) -> Any:
+            receipt = act()
+            other.pass_time("151 s")
+            other.wake(dealership)
+            other.edit(LEAD, "name = 'Zoë Tran'")
+            other.pass_time("121 s")
+            other.wake(dealership)
+            return receipt
+
+        scene.sink.will(overtaken)
+        scene.wake(dealership)
+        other.close()
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["delivered_version"]) == ("delivered", 2)
+        assert row["delivered_fields"]["lastname"] == "Zoë Tran"
+        assert len(scene.sink.records) == 1
+
+    @staticmethod
+    def die_at(scene: DynamicsScene, fatal: Step, dealership: int) -> None:
+        class Died(BaseException):
+            pass
+
+        def die(step: Step) -> None:
+            if step is fatal:
+                raise Died
+
+        def stay_dead(*_: Any, **__: Any) -> Any:
+            raise Died
+
+        scene.sink.will(lambda _, act: act())
+        ledger = Refusing(scene.ledger, "record", stay_dead) if fatal is Step.CALLED else None
+        on_step = unwatched if fatal is Step.CALLED else die
+        mortal = scene.new_delivery(on_step, ledger=ledger or scene.ledger)
+        with pytest.raises(Died):
+            mortal.deliver_batch(scene.messages(dealership), worker="mortal")
+
+
+class TestDatabaseAway:
+    def test_messages_come_back_and_no_lead_is_lost(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        ledger = Refusing(scene.ledger, "look")
+
+        failures = scene.new_delivery(ledger=ledger).deliver_batch(
+            scene.messages(dealership), worker="w"
+        )
+
+        assert failures == ["m0"]
+        assert scene.queue.hidden == {"m0": 30}
+
+    def test_an_outcome_nobody_could_record_is_sent_again_whole(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        ledger = Refusing(scene.ledger, "record")
+
+        failures = scene.new_delivery(ledger=ledger).deliver_batch(
+            scene.messages(dealership), worker="w"
+        )
+
+        assert failures == ["m0"]
+        assert scene.row(LEAD)["state"] == "in_progress"
+        assert scene.slept == [0.1, 0.4, 1.0, 2.0, 3.0] * 2
+        scene.pass_time("151 s")
+        scene.wake(dealership)
+        scene.pass_time("121 s")
+        scene.wake(dealership)
+        assert scene.row(LEAD)["state"] == "delivered"
+        assert len(scene.sink.records) == 1
+
+
+class Refusing:
+    """A ledger one of whose methods finds the database away, or whatever `instead` does."""
+
+    def __init__(self, ledger: Any, method: str, instead: Callable[..., Any] | None = None) -> None:
+        self._ledger = ledger
+        self._method = method
+        self._instead = instead or self._refuse
+
+    def __getattr__(self, name: str) -> Any:
+        return self._instead if name == self._method else getattr(self._ledger, name)
+
+    @staticmethod
+    def _refuse(*_: Any, **__: Any) -> Any:
+        raise error(RetryableError, "DATABASE_AWAY")
