@@ -60,8 +60,6 @@ DESCRIBED: Mapping[str, list[dict[str, Any]]] = {
         attribute("description", "Memo"),
         attribute("hnt_finalscore", "Integer"),
         attribute("hnt_confidence", "Decimal"),
-        attribute("revenue", "Money"),
-        attribute("hnt_ratio", "Double"),
         attribute("hnt_source", "Picklist"),
         attribute("leadqualitycode", "Picklist"),
         attribute("donotbulkemail", "Boolean"),
@@ -76,8 +74,6 @@ DESCRIBED: Mapping[str, list[dict[str, Any]]] = {
     "DecimalAttributeMetadata": [
         {"LogicalName": "hnt_confidence", "MinValue": 0.0, "MaxValue": 1.0}
     ],
-    "DoubleAttributeMetadata": [{"LogicalName": "hnt_ratio", "MinValue": -1.5, "MaxValue": 2}],
-    "MoneyAttributeMetadata": [{"LogicalName": "revenue", "MinValue": 0, "MaxValue": 1e11}],
     "PicklistAttributeMetadata": [
         {
             "LogicalName": "hnt_source",
@@ -108,7 +104,7 @@ def describe(request: httpx.Request) -> httpx.Response:
 
 def described() -> ScriptedDataverse:
     dataverse = ScriptedDataverse()
-    dataverse.will(*[describe] * 9)
+    dataverse.will(*[describe] * 7)
     return dataverse
 
 
@@ -128,8 +124,6 @@ def test_the_table_is_read_as_it_is_stored() -> None:
             "description": column("Memo", maxLength=2000),
             "hnt_finalscore": column("Integer", min=0, max=100),
             "hnt_confidence": column("Decimal", min=0.0, max=1.0),
-            "revenue": column("Money", min=0, max=1e11),
-            "hnt_ratio": column("Double", min=-1.5, max=2),
             "hnt_source": column(
                 "Picklist",
                 options={"Partner Center": 816940000, "Partnercenter": 816940000, "Two": 3},
@@ -161,7 +155,7 @@ def test_a_property_of_some_columns_is_selected_behind_a_cast_only() -> None:
         f"{CRM}MemoAttributeMetadata": {"$select": ["LogicalName,MaxLength"]},
         **{
             f"{CRM}{kind}AttributeMetadata": {"$select": ["LogicalName,MinValue,MaxValue"]}
-            for kind in ("Integer", "Decimal", "Double", "Money")
+            for kind in ("Integer", "Decimal")
         },
         f"{CRM}PicklistAttributeMetadata": {
             "$select": ["LogicalName"],
@@ -182,6 +176,29 @@ def test_keys_alone_are_one_request() -> None:
         ("hnt_forecourtid",),
         True,
     )
+
+
+@pytest.mark.parametrize("refused", [refusal(404), refusal(400), refusal(400, "0x80060888")])
+def test_a_server_without_casts_shows_all_of_a_column_at_once(refused: httpx.Response) -> None:
+    dataverse = ScriptedDataverse()
+    whole = {row["LogicalName"]: row for row in DESCRIBED["Attributes"]}
+    for rows in DESCRIBED.values():
+        for row in rows:
+            if row["LogicalName"] in whole:
+                whole[row["LogicalName"]] = whole[row["LogicalName"]] | row
+
+    def describe_all(request: httpx.Request) -> httpx.Response:
+        if CRM in request.url.path:
+            return refused
+        if request.url.path.endswith("/Keys"):
+            return describe(request)
+        return httpx.Response(200, json={"value": list(whole.values())})
+
+    dataverse.will(*[describe_all] * 7)
+
+    table = dataverse.setup.read_metadata(CONNECTION, seconds=5.0)
+
+    assert table == described().setup.read_metadata(CONNECTION, seconds=5.0)
 
 
 ODD: dict[str, Any] = {
@@ -224,7 +241,7 @@ def test_an_odd_row_costs_no_other_column(odd: dict[str, list[Any]]) -> None:
         name = request.url.path.rpartition("/")[2].rpartition(CRM)[2]
         return httpx.Response(200, json={"value": odd[name]}) if name in odd else describe(request)
 
-    dataverse.will(*[describe_oddly] * 9)
+    dataverse.will(*[describe_oddly] * 7)
 
     table = dataverse.setup.read_metadata(CONNECTION, seconds=5.0)
 

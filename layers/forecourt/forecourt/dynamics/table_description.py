@@ -11,6 +11,8 @@ from forecourt.dynamics.answers import rows_of
 from forecourt.dynamics.metadata import AlternateKey, Column, TenantMetadata
 from forecourt.dynamics.session import DynamicsSession
 from forecourt.dynamics.verdict import Operation
+from forecourt.errors import PermanentError
+from forecourt.leads.dynamics.reasons import DynamicsReason
 from forecourt.security.dynamics_connections import DynamicsConnection
 
 TABLE = "EntityDefinitions(LogicalName='lead')"
@@ -30,11 +32,12 @@ _LENGTHS = tuple(
 )
 _RANGES = tuple(
     f"{_CAST}{kind}AttributeMetadata?$select=LogicalName,MinValue,MaxValue"
-    for kind in ("Integer", "Decimal", "Double", "Money")
+    for kind in ("Integer", "Decimal")
 )
 _NEVER_WRITTEN = frozenset({"Virtual", "EntityName", "ManagedProperty", "CalendarRules"})
 
-_PATHS = (_COLUMNS, *_LENGTHS, *_RANGES, _CHOICES, _KEYS)
+_NOT_SERVED = frozenset({DynamicsReason.WRONG_ADDRESS, DynamicsReason.REQUEST_REFUSED})
+"""A server that knows no casts may show all properties of every column at once."""
 
 _READ_TABLE = Operation(name="Reading the lead table", answer_bytes=16_000_000)
 
@@ -44,8 +47,16 @@ type Rows = Sequence[Mapping[str, Any]]
 def read_table(
     session: DynamicsSession, connection: DynamicsConnection, deadline: float
 ) -> TenantMetadata:
-    """Read columns, limits, options and alternate keys, in nine requests; raises as they do."""
-    return _table_of({path: _rows(session, connection, path, deadline) for path in _PATHS})
+    """Read columns, limits, options and alternate keys, in seven requests; raises as they do."""
+    answers = {path: _rows(session, connection, path, deadline) for path in (_COLUMNS, _KEYS)}
+    for path in (*_LENGTHS, *_RANGES, _CHOICES):
+        try:
+            answers[path] = _rows(session, connection, path, deadline)
+        except PermanentError as error:
+            if error.code not in _NOT_SERVED:
+                raise
+            answers[path] = answers[_COLUMNS]
+    return _table_of(answers)
 
 
 def read_keys(
@@ -74,7 +85,7 @@ def _table_of(answers: Mapping[str, Rows]) -> TenantMetadata:
                 "maxLength": lengths.get(name, {}).get("MaxLength"),
                 "min": ranges.get(name, {}).get("MinValue"),
                 "max": ranges.get(name, {}).get("MaxValue"),
-                "options": _options_of(choices[name]) if name in choices else None,
+                "options": _options_of(choices.get(name, {})) if _is_choice(row) else None,
                 "create": row.get("IsValidForCreate"),
                 "update": row.get("IsValidForUpdate"),
                 "required": _required_level(row.get("RequiredLevel")),
@@ -98,6 +109,10 @@ def _keys_of(rows: Rows) -> tuple[AlternateKey, ...]:
 
 def _by_name(rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     return {name: row for row in rows if isinstance(name := row.get("LogicalName"), str)}
+
+
+def _is_choice(row: Mapping[str, Any]) -> bool:
+    return row.get("AttributeType") == "Picklist"
 
 
 def _required_level(value: object) -> str:
