@@ -1,6 +1,7 @@
 """A dealership's leads against EasyCars, the simulator, over HTTP, on a real database."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,23 @@ def test_what_easycars_says_is_taken_and_the_person_stays_ours(scene: RefreshSce
     kept = ("name", "email", "phone", "message", "data_source", "status", "easycars_lead_number")
     assert [after[name] for name in kept] == [before[name] for name in kept]
     assert after["data_source"] == "WebForm"
+
+
+def test_a_refresh_is_told_at_its_start_and_at_its_end_with_its_numbers(
+    scene: RefreshScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    dealership = scene.enrol()
+    scene.add_lead(dealership)
+    scene.refresh(dealership)
+    scene.refresh(dealership)
+
+    said: list[Any] = list(caplog.records)
+    started = [one for one in said if one.message == "Lead refresh started"]
+    ended = [one for one in said if one.message == "Lead refresh ended"]
+    assert [one.dealership_id for one in started] == [dealership] * 2
+    assert [one.job_id for one in started] == [one.job_id for one in ended]
+    assert (ended[1].status, ended[1].result) == ("Success", "nothing new: 1 unchanged")
+    assert ended[1].counts["received"] == 1
 
 
 def test_what_was_taken_is_not_sent_back(scene: RefreshScene) -> None:

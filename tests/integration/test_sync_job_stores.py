@@ -18,7 +18,7 @@ from forecourt.storage.stock_store import (
     PostgresSummaryStore,
 )
 from tests.support.clock import let_pass
-from tests.support.stock import StockBench, item, stock_feed
+from tests.support.stock import StockBench, item, several, stock_feed
 
 
 @pytest.fixture
@@ -263,6 +263,29 @@ def test_settling_accounts_for_every_planned_dealership(
     assert caught.value.code == "LEASE_LOST"
     again = summaries.settle(job_id, SyncType.STOCK, planned)
     assert {one.dealership_id: one for one in again} == ends
+
+
+def test_an_end_says_how_long_it_took_and_how_many_records_are_usual(
+    bench: StockBench, summaries: PostgresSummaryStore
+) -> None:
+    dealership = bench.add_dealership()
+    bench.run(dealership, *several(range(3)))
+    job_id = uuid4()
+    bench.source.answers[dealership] = PermanentError("REFUSED", "no", target="EasyCars")
+    with pytest.raises(PermanentError):
+        bench.sync.run(job_id, dealership, seconds_left=900)
+    bench.execute(
+        "UPDATE easycars_sync_logs SET completed_at = started_at + interval '90 s'"
+        " WHERE job_id = %s",
+        job_id,
+    )
+
+    [end] = summaries.settle(job_id, SyncType.STOCK, [dealership])
+
+    assert (end.usual_records, end.seconds) == (3, 90.0)
+    newcomer = bench.add_dealership("new")
+    [unknown] = summaries.settle(uuid4(), SyncType.STOCK, [newcomer])
+    assert unknown.usual_records is None
 
 
 def test_settling_leaves_other_jobs_alone(

@@ -111,7 +111,7 @@ def run(server: HttpServer, functions: ToldFunctions) -> tuple[dict[str, Any], d
     arn = sfn.start_execution(
         stateMachineArn=machine, name="one-night", input=json.dumps(STARTED_WITH)
     )["executionArn"]
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while (ended := sfn.describe_execution(executionArn=arn))["status"] == "RUNNING":
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -154,6 +154,19 @@ def test_every_planned_dealership_is_synced_once_and_the_run_is_closed(server: H
     assert sorted(one["dealershipId"] for one in synced) == [1, 2, 3, 4, 5]
     assert all(one["jobId"] == JOB and one["syncType"] == "stock" for one in synced)
     assert (counts["succeeded"], counts["failed"]) == (5, 0)
+
+
+def test_five_hundred_dealerships_are_each_synced_once(server: HttpServer) -> None:
+    many = list(range(1, 501))
+    functions = ToldFunctions(many)
+    functions.errors[250] = ["PermanentError"]
+
+    ended, counts = run(server, functions)
+
+    synced = [payload["dealershipId"] for called, payload in functions.calls if called == "stock"]
+    assert sorted(synced) == many
+    assert (counts["total"], counts["succeeded"], counts["failed"]) == (500, 499, 1)
+    assert ended["cause"].startswith("1 of 500 dealerships failed")
 
 
 @pytest.mark.parametrize("agreed", [True, False])

@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,6 +101,21 @@ def test_a_scheduled_run_plans_whoever_is_eligible(desk: Desk) -> None:
         "acceptRemovals": False,
     }
     assert desk.store.jobs[run.job.job_id] == run.job
+
+
+def test_the_log_says_what_starts_and_for_how_many(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        run = desk.plan(scheduleName="nightly-stock", scheduledTime="2026-03-02T02:00:00Z")
+    said: Any
+    [said] = [record for record in caplog.records if record.message == "Sync planned"]
+    assert {name: getattr(said, name) for name in ("sync_type", "trigger", "schedule_name")} == {
+        "sync_type": "stock",
+        "trigger": "schedule",
+        "schedule_name": "nightly-stock",
+    }
+    assert (said.job_id, said.planned) == (str(run.job.job_id), 2)
 
 
 @pytest.mark.parametrize("sync_type", ["stock", "lead"])

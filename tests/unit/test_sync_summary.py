@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from forecourt.errors import RetryableError
+from forecourt.stock.dealership_classes import ClassTally, DealershipClass
 from forecourt.stock.job_end import DealershipEnd, JobSummary
 from forecourt.stock.plan import PlanLocation
 from forecourt.stock.run import Counts, SyncStatus, SyncType
@@ -37,6 +38,7 @@ class Memory:
     finished: list[JobSummary] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
     measured: list[tuple[JobSummary, Counts]] = field(default_factory=list)
+    classes: dict[DealershipClass, tuple[int, int]] = field(default_factory=dict)
     topic_is_away: bool = False
 
     def summarise(self) -> JobSummary:
@@ -68,8 +70,15 @@ class Memory:
             raise RetryableError(code="AWS_AWAY", detail="away", target="SNS")
         self.sent.append((subject, text))
 
-    def job_finished(self, sync_type: SyncType, summary: JobSummary, totals: Counts) -> None:
+    def job_finished(
+        self,
+        sync_type: SyncType,
+        summary: JobSummary,
+        totals: Counts,
+        classes: Mapping[DealershipClass, ClassTally],
+    ) -> None:
         self.measured.append((summary, totals))
+        self.classes = {name: (one.succeeded, one.failed) for name, one in classes.items()}
 
 
 def test_a_warning_counts_as_succeeded_and_nobody_is_alerted() -> None:
@@ -153,3 +162,13 @@ def test_the_log_says_the_runs_numbers_in_words_and_in_sum(
         "1 created, 414 unchanged",
     ]
     assert (said[1].planned, said[1].succeeded, said[1].counts["received"]) == (2, 2, 415)
+    assert said[1].classes == {
+        "small": {"succeeded": 1, "failed": 0},
+        "medium": {"succeeded": 1, "failed": 0},
+    }
+
+
+def test_a_run_is_measured_by_class_of_dealership() -> None:
+    memory = Memory([1, 2, 3], [end(1), end(2, SyncStatus.FAILED, "no")])
+    memory.summarise()
+    assert memory.classes == {DealershipClass.SMALL: (1, 0), DealershipClass.NEW: (0, 2)}

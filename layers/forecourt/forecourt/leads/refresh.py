@@ -6,6 +6,7 @@ and no "changed since", so leads that were born there are never seen.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from uuid import UUID
 
 from forecourt.errors import (
@@ -100,6 +101,7 @@ class LeadRefresh:
                 self._log.info("Lead refresh had ended before", dealership_id=dealership_id)
                 return opened
             run = opened
+            self._log.info("Lead refresh started", dealership_id=dealership_id, job_id=str(job_id))
             report.goes_on_from(run.progress)
             self._refresh(run, report, must_end)
             closing = report.finished()
@@ -113,12 +115,12 @@ class LeadRefresh:
                 self._close_after(failure, run, report)
             raise failure from error
         self._log.info(
-            "Leads refreshed",
+            "Lead refresh ended",
             dealership_id=dealership_id,
-            status=closing.status,
-            received=closing.counts.received,
-            updated=closing.counts.updated,
-            failed=closing.counts.failed,
+            job_id=str(job_id),
+            status=closing.status.value,
+            result=closing.counts.in_words(),
+            counts=asdict(closing.counts),
         )
         return SyncResult(dealership_id=dealership_id, status=closing.status, counts=closing.counts)
 

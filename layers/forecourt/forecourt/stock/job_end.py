@@ -25,6 +25,10 @@ class DealershipEnd:
         :data:`FAILURES_LOOKED_BACK`.
     reason_before
         Why the run before this one failed; None where it did not.
+    usual_records
+        What the last run before this one that ended well received; None where none has.
+    seconds
+        How long this run took.
     failed_today, held_today
         Whether an earlier run of the same day (UTC) failed, or proposed removals.
     """
@@ -38,6 +42,8 @@ class DealershipEnd:
     removals_held: int = 0
     failures_before: int = 0
     reason_before: str | None = None
+    usual_records: int | None = None
+    seconds: float | None = None
     failed_today: bool = False
     held_today: bool = False
 

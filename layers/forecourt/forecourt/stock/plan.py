@@ -220,7 +220,16 @@ class SyncPlanner:
             job = _job(request, request.execution_job_id, 0, concurrency, self._files)
             self._store.start_job(job)
         self._files.write(job.plan, dealership_ids)
-        self._log.info("Sync planned", job_id=str(job.job_id), planned=job.planned, reason=reason)
+        self._log.info(
+            "Sync planned",
+            sync_type=job.sync_type,
+            trigger=job.trigger,
+            schedule_name=job.schedule_name,
+            job_id=str(job.job_id),
+            planned=job.planned,
+            concurrency=job.concurrency,
+            reason=reason,
+        )
         return PlannedRun(job=job, accept_removals=request.input.accept_removals, reason=reason)
 
     def _choose(

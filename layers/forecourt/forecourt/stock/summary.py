@@ -1,12 +1,13 @@
 """Account for every dealership of a run and tell a person about those that failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 from uuid import UUID
 
 from forecourt.logs import get_logger
 from forecourt.stock.alerts import alerts_of
+from forecourt.stock.dealership_classes import ClassTally, DealershipClass, tally
 from forecourt.stock.job_end import DealershipEnd, JobSummary
 from forecourt.stock.plan import PlanFiles, PlanLocation
 from forecourt.stock.run import Counts, SyncStatus, SyncType
@@ -46,8 +47,14 @@ class AlertPublisher(Protocol):
 class SyncMetrics(Protocol):
     """Where a run's numbers go."""
 
-    def job_finished(self, sync_type: SyncType, summary: JobSummary, totals: Counts) -> None:
-        """Record one run."""
+    def job_finished(
+        self,
+        sync_type: SyncType,
+        summary: JobSummary,
+        totals: Counts,
+        classes: Mapping[DealershipClass, ClassTally],
+    ) -> None:
+        """Record one run, in sum and by class of dealership."""
         ...
 
 
@@ -86,7 +93,7 @@ class SyncSummary:
         )
         if self._store.is_finished(job_id):
             return summary
-        totals = _total(outcomes)
+        totals, classes = _total(outcomes), tally(outcomes)
         self._log.info(
             "Sync finished",
             sync_type=sync_type.value,
@@ -96,8 +103,12 @@ class SyncSummary:
             dealerships_failed=summary.failed,
             result=totals.in_words(),
             counts=asdict(totals),
+            classes={
+                name.value: {"succeeded": one.succeeded, "failed": one.failed}
+                for name, one in classes.items()
+            },
         )
-        self._metrics.job_finished(sync_type, summary, totals)
+        self._metrics.job_finished(sync_type, summary, totals, classes)
         for alert in alerts_of(summary, sync_type, outcomes):
             self._alerts.publish(alert.subject, alert.text)
         self._store.finish_job(summary)

@@ -40,7 +40,10 @@ SELECT l.dealership_id, d.name, l.status, l.error_message, l.records_processed,
        l.records_removed,
        coalesce((l.error_details -> 'proposedRemovals' ->> 'total')::integer, 0) AS removals_held,
        coalesce(l.error_details ->> 'code' = %(refused)s, false) AS was_refused,
-       before.statuses, before.reason AS reason_before, today.failed_today, today.held_today
+       CASE WHEN l.run_token IS NOT NULL
+            THEN extract(epoch FROM l.completed_at - l.started_at)::float8 END AS seconds,
+       usual.records AS usual_records, before.statuses, before.reason AS reason_before,
+       today.failed_today, today.held_today
 FROM easycars_sync_logs l
 JOIN dealership d ON d.id = l.dealership_id
 CROSS JOIN LATERAL (
@@ -64,6 +67,15 @@ CROSS JOIN LATERAL (
       AND p.error_details ->> 'code' IS DISTINCT FROM %(refused)s
       AND p.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
 ) AS today
+LEFT JOIN LATERAL (
+    SELECT p.records_processed AS records
+    FROM easycars_sync_logs p
+    WHERE p.dealership_id = l.dealership_id AND p.sync_type = l.sync_type
+      AND p.sync_direction = 'Inbound' AND p.status IN ('Success', 'Warning')
+      AND (p.started_at, p.id) < (l.started_at, l.id)
+    ORDER BY p.started_at DESC, p.id DESC
+    LIMIT 1
+) AS usual ON true
 WHERE l.job_id = %(job_id)s AND l.dealership_id = ANY(%(planned)s)
 """
 
@@ -98,6 +110,8 @@ def _end(row: Mapping[str, Any]) -> DealershipEnd:
         removals_held=row["removals_held"],
         failures_before=len(in_a_row),
         reason_before=row["reason_before"] if in_a_row else None,
+        usual_records=row["usual_records"],
+        seconds=row["seconds"],
         failed_today=row["failed_today"],
         held_today=row["held_today"],
     )
