@@ -6,7 +6,17 @@ import sys
 
 import typer
 
-from local.commands import credentials, dealership, deliveries, dlq, leads, schedule, site_key, sync
+from local.commands import (
+    credentials,
+    dealership,
+    deliveries,
+    dlq,
+    dynamics,
+    leads,
+    schedule,
+    site_key,
+    sync,
+)
 from local.commands.demo import demo
 from local.commands.output import errors, text
 from local.commands.token import token
@@ -18,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Dealer websites' leads into EasyCars, EasyCars stock into PostgreSQL. "
+    help="Dealer websites' leads into EasyCars and Dynamics 365, EasyCars stock into PostgreSQL. "
     "Commands work on the stack running on this machine (--data) or on AWS (--stack).",
 )
 app.command()(up)
@@ -26,6 +36,7 @@ app.command()(demo)
 app.command()(token)
 app.add_typer(dealership.app, name="dealership")
 app.add_typer(credentials.app, name="credentials")
+app.add_typer(dynamics.app, name="dynamics")
 app.add_typer(site_key.app, name="site-key")
 app.add_typer(sync.app, name="sync")
 app.add_typer(schedule.app, name="schedule")

@@ -24,8 +24,8 @@ _AWAY = (
     "if it is, Dynamics is away: check again later."
 )
 _CONNECTION = (
-    "Compare tenant id, client id and secret with the app registration in Entra (the secret's "
-    "value, not its id, and not expired), then save them: forecourt dynamics connect."
+    "Compare tenant id, client id and client secret (its value, not its id, and not expired) with "
+    "the app registration in Entra, then save them: forecourt dynamics connect."
 )
 _LATER = "Nothing to mend: check again in a few minutes."
 _LOOK = "Look at what the detail says; the function's log has more under the correlation id."

@@ -1,0 +1,117 @@
+"""``forecourt dynamics push``, ``retry`` and ``status``: leads on their way to Dynamics 365."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from local.commands.output import (
+    DataOption,
+    JsonOption,
+    StackOption,
+    console,
+    print_json,
+    print_table,
+    text,
+)
+from local.commands.target import StackTarget
+
+_ROUTE = "/api/admin/dynamics"
+_MEANINGS = {
+    "queued": "goes out now; unchanged it costs no call",
+    "in_progress": "a worker has it right now",
+    "not_found": "there is no such lead",
+    "spam": "spam is delivered nowhere",
+    "erased": "its data was erased",
+    "not_connected": "its dealership has no connection",
+    "switched_off": "its dealership's connection is switched off",
+}
+
+
+def push(
+    leads: Annotated[list[str], typer.Argument(metavar="LEAD...", help="Ids of up to 500 leads.")],
+    dealership: Annotated[int | None, typer.Option(help="Only if they are this one's.")] = None,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Push leads to Dynamics 365 now, also such as were never pushed."""
+    pushed = StackTarget.find(data, stack).admin(
+        "POST", f"{_ROUTE}/push", query={"dealershipId": dealership}, body={"leadIds": leads}
+    )
+    if as_json:
+        print_json(pushed)
+        return
+    print_table(
+        "",
+        ["lead", "state", "meaning"],
+        (
+            (text(one["leadId"]), text(one["status"]), text(_MEANINGS.get(one["status"])))
+            for one in pushed["leads"]
+        ),
+        empty="No lead was named.",
+    )
+    counts = Counter(one["status"] for one in pushed["leads"])
+    console.print(
+        f"{counts['queued']} of {len(pushed['leads'])} queued. "
+        f"See how far they are: forecourt dynamics status --job {pushed['jobId']}"
+    )
+
+
+def retry(
+    lead: Annotated[str, typer.Argument(metavar="LEAD", help="The lead's id.")],
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try one lead again now, after its cause is mended.
+
+    A lead that somebody deleted in Dynamics is created there again.
+    """
+    done = StackTarget.find(data, stack).admin("POST", f"{_ROUTE}/retry/{lead}")
+    if as_json:
+        print_json(done)
+    else:
+        console.print(
+            f"Lead {text(done['leadId'])} is queued. "
+            f"See what becomes of it: forecourt leads show {text(done['leadId'])}"
+        )
+
+
+def status(
+    *,
+    dealership: Annotated[int | None, typer.Option(help="Only this dealership's leads.")] = None,
+    job: Annotated[str | None, typer.Option(help="Only what this push made due.")] = None,
+    data: DataOption = None,
+    stack: StackOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count leads by how far they are, and those in trouble by what kind of trouble it is."""
+    found = StackTarget.find(data, stack).admin(
+        "GET", f"{_ROUTE}/status", query={"dealershipId": dealership, "jobId": job}
+    )
+    if as_json:
+        print_json(found)
+        return
+    if not found["enabled"]:
+        console.print("Pushing is switched off for the whole system; leads wait.")
+    print_table(
+        f"{found['total']} leads",
+        ["state", "leads"],
+        ((text(state), str(count)) for state, count in found["states"].items()),
+        empty="",
+    )
+    print_table(
+        "In trouble",
+        ["kind", "leads"],
+        ((text(kind), str(count)) for kind, count in found["errors"].items() if count),
+        empty="None is in trouble.",
+    )
+    print_table(
+        "By code",
+        ["code", "leads"],
+        ((text(code), str(count)) for code, count in found["errorCodes"].items()),
+        empty="",
+    )
