@@ -154,7 +154,7 @@ def _update(run: Execution, record: LeadRecord, body: Mapping[str, Any]) -> Writ
     changes = _read(run, body, creating=False)
     if changes.get("ownerid") is not None:
         _check_owner(run, changes["ownerid"])
-    _settle_state(record, changes)
+    _settle_state(run, record, changes)
     changes |= {"modifiedon": run.now_text(), "modifiedby": run.user.user_id}
     whole = {**record.values, **changes}
     changes["fullname"] = _full_name(whole)
@@ -165,7 +165,7 @@ def _update(run: Execution, record: LeadRecord, body: Mapping[str, Any]) -> Writ
         raise _key_taken(error.key.columns) from error
 
 
-def _settle_state(record: LeadRecord, changes: dict[str, Any]) -> None:
+def _settle_state(run: Execution, record: LeadRecord, changes: dict[str, Any]) -> None:
     """Check and complete a change of state; a closed lead takes no other change (1.10)."""
     state = int(record.values["statecode"])
     wanted = int(changes.get("statecode", state))
@@ -173,6 +173,8 @@ def _settle_state(record: LeadRecord, changes: dict[str, Any]) -> None:
         message = "This lead is closed: it is read-only until it is reactivated."
         raise DataverseError(HTTPStatus.BAD_REQUEST, INVALID_ARGUMENT, message)
     if wanted != state:
+        if "statuscode" not in changes:
+            run.reasons.append("statecode is changed without statuscode.")
         changes.setdefault("statuscode", STATUSES_OF_STATE[wanted][0])
     status = changes.get("statuscode", record.values.get("statuscode"))
     if status not in STATUSES_OF_STATE[wanted]:
