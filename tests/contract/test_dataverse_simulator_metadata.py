@@ -74,14 +74,15 @@ def test_an_environment_has_the_24_columns_and_the_keys_column(
 
 
 def test_a_cast_tells_lengths(caller: DataverseCaller) -> None:
-    rows = listed(
-        caller, f"{COLUMNS}/{TYPE}.StringAttributeMetadata", select="LogicalName,MaxLength"
-    )
-    lengths = {row["LogicalName"]: row["MaxLength"] for row in rows}
-    assert (lengths["subject"], lengths["mobilephone"], lengths[KEY]) == (300, 20, 100)
-    assert "description" not in lengths
-    rows = listed(caller, memo, select="LogicalName,MaxLength")
-    assert {row["LogicalName"]: row["MaxLength"] for row in rows}["description"] == 2000
+    def lengths(kind: str) -> dict[str, int]:
+        path = f"{COLUMNS}/{TYPE}.{kind}AttributeMetadata"
+        rows = listed(caller, path, select="LogicalName,MaxLength")
+        return {row["LogicalName"]: row["MaxLength"] for row in rows}
+
+    texts = lengths("String")
+    assert (texts["subject"], texts["mobilephone"], texts[KEY]) == (300, 20, 100)
+    assert "description" not in texts
+    assert lengths("Memo")["description"] == 2000
 
 
 def test_a_cast_tells_bounds(caller: DataverseCaller) -> None:

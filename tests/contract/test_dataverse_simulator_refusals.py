@@ -157,7 +157,7 @@ def test_a_header_that_is_missing_is_told_of_and_forgiven(
 def test_an_address_that_leads_nowhere_is_refused(
     caller: DataverseCaller, method: str, path: str, told: tuple[int, str]
 ) -> None:
-    body = {} if method == "POST" else None
+    body: dict[str, Any] | None = {} if method == "POST" else None
     assert code_of(caller.call(method, path, body)) == told
 
 
