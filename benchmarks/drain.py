@@ -37,12 +37,12 @@ from benchmarks.lead_delivery import (
 from benchmarks.server import open_database
 from benchmarks.simulated_time import SimulatedTime, give_own_clock
 from forecourt.easycars.client import EasyCarsClient
-from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.message import QueuedMessage
 from forecourt.leads.slots import SLOTS
 from forecourt.leads.sweep import TOP_UP_SECONDS, DeliverySweeper
 from forecourt.leads.wake_ups import MOST_WOKEN_PER_DEALERSHIP, WakeUp
+from forecourt.network.write_window import WindowedTransport
 from forecourt.security.credentials import Environment
 from forecourt.storage.postgres import Database
 from forecourt.storage.schema import Schema, SchemaAction

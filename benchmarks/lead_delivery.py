@@ -30,13 +30,13 @@ from pydantic import SecretStr
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
-from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.announcements import AcceptedLead
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.message import QueuedMessage
 from forecourt.leads.probing import Prober
 from forecourt.leads.slots import SLOTS
 from forecourt.leads.wake_ups import LeadQueue, WakeUp
+from forecourt.network.write_window import WindowedTransport
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.storage.breaker import PostgresBreaker
 from forecourt.storage.ledger import PostgresLedger

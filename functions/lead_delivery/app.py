@@ -14,10 +14,10 @@ from forecourt.defects import only_redacted_errors
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
-from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.probing import Prober
 from forecourt.leads.steps import OnStep, unwatched
+from forecourt.network.write_window import WindowedTransport
 from forecourt.settings import LeadDeliverySettings
 from forecourt.storage.breaker import PostgresBreaker
 from forecourt.storage.credentials import CredentialVault

@@ -12,8 +12,8 @@ import pytest
 from forecourt.easycars.lead_mapping import create_lead_fields
 from forecourt.easycars.lead_messages import CreateLeadRequest
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
-from forecourt.easycars.write_window import WindowedTransport, write_by
 from forecourt.errors import AuthenticationError, OutcomeUnknownError, RetryableError
+from forecourt.network.write_window import WindowedTransport, write_by
 from tests.support.easycars import CREDENTIALS, LEAD, ScriptedVendor
 
 CREATE = CreateLeadRequest.from_fields(create_lead_fields(LEAD, today=date(2026, 3, 1)))

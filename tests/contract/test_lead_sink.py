@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
-from forecourt.easycars.write_window import WindowedTransport
 from forecourt.errors import AuthenticationError, OutcomeUnknownError, RetryableError
 from forecourt.leads.sink import WRITE_WINDOW_CLOSED, Operation
+from forecourt.network.write_window import WindowedTransport
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from local.easycars_simulator import EasyCarsSimulator, Fault, default_accounts
 from tests.support.easycars import CREDENTIALS, LEAD, ScriptedVendor

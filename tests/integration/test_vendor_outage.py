@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
-from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.probing import Prober
+from forecourt.network.write_window import WindowedTransport
 from forecourt.security.credentials import Environment
 from forecourt.security.envelope import CredentialSecrets
 from forecourt.storage.probes import PostgresProbes

@@ -11,7 +11,7 @@ import httpx
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.easycars.client import EasyCarsClient
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
-from forecourt.easycars.write_window import WindowedTransport
+from forecourt.network.write_window import WindowedTransport
 from forecourt.security.credentials import Environment
 from forecourt.storage.credentials import CredentialVault
 from forecourt.storage.postgres import Database

@@ -14,12 +14,12 @@ from forecourt.easycars.lead_mapping import create_lead_fields
 from forecourt.easycars.lead_messages import CreateLeadRequest
 from forecourt.easycars.lead_probe import EasyCarsLeadProbe
 from forecourt.easycars.lead_sink import EasyCarsLeadSink
-from forecourt.easycars.write_window import WindowedTransport
 from forecourt.leads.delivery import LeadDelivery
 from forecourt.leads.ledger import ClaimRequest
 from forecourt.leads.probing import FoundLead, Prober
 from forecourt.leads.retry import RetryPolicy
 from forecourt.leads.steps import OnStep, unwatched
+from forecourt.network.write_window import WindowedTransport
 from forecourt.security.credentials import EasyCarsCredentials, Environment
 from forecourt.security.envelope import CredentialSecrets
 from forecourt.storage.probes import PostgresProbes

@@ -11,10 +11,10 @@ from forecourt.easycars.lead_mapping import changed_fields, create_lead_fields, 
 from forecourt.easycars.lead_messages import CreateLeadRequest, LeadReceipt, UpdateLeadRequest
 from forecourt.easycars.reasons import Reason
 from forecourt.easycars.sydney_time import sydney_date
-from forecourt.easycars.write_window import write_by as write_window
 from forecourt.errors import OutcomeUnknownError, RetryableError
 from forecourt.leads.lead import Lead
 from forecourt.leads.sink import WRITE_WINDOW_CLOSED, Operation, Push, Receipt
+from forecourt.network.write_window import write_by as write_window
 from forecourt.security.credentials import EasyCarsCredentials
 from forecourt.security.redaction import REDACTED, redact
 
@@ -36,7 +36,7 @@ class EasyCarsLeadSink:
     Parameters
     ----------
     client
-        Its transport must be a :class:`~forecourt.easycars.write_window.WindowedTransport`, or
+        Its transport must be a :class:`~forecourt.network.write_window.WindowedTransport`, or
         the window is only checked before the call begins.
     clock
         Wall-clock seconds since the epoch.

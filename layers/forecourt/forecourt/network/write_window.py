@@ -26,7 +26,7 @@ class _Window:
     has_begun: bool = False
 
 
-_window: ContextVar[_Window | None] = ContextVar("easycars_write_window", default=None)
+_window: ContextVar[_Window | None] = ContextVar("write_window", default=None)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ class _WindowedBackend(DeadlineBackend):
 
 
 class WindowedTransport(DeadlineTransport):
-    """The vendor's transport, which refuses to write outside the window.
+    """A transport that refuses to write outside the window.
 
     What it raises reads as a failed connect where nothing was sent, and as a time-out where a part
     was: the vendor has not got the whole request, but whether it acts on a part nobody knows.
