@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.night import Trouble, measure_troubled
+from benchmarks.night import measure_troubled
+from benchmarks.night_stack import Trouble
 
 TROUBLES: tuple[Trouble, ...] = (
     ("AUTHENTICATION_FAILED", {}),
