@@ -67,6 +67,12 @@ class DynamicsSession:
     def __init__(
         self, dynamics_url: str | None, *, transport: "httpx.BaseTransport | None"
     ) -> None:
+        if transport is None:
+            from forecourt.network.write_window import (  # noqa: PLC0415 - half the import time
+                WindowedTransport,
+            )
+
+            transport = WindowedTransport()
         self._addresses = Addresses(dynamics_url)
         self._exchanger = Exchanger(transport)
         self._tokens = EntraTokens(self._addresses, self._exchanger)
