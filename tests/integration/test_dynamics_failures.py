@@ -241,6 +241,28 @@ class TestHold:
         assert f"Said {code}." in held["hold_reason"]
         assert 55 < held["hold_left"] <= 60
 
+    @pytest.mark.parametrize("code", ["METADATA_UNKNOWN", "KEY_NOT_ACTIVE", "NO_COLUMNS"])
+    def test_a_lead_table_that_is_not_ready_is_waited_for_and_read_again(
+        self, scene: DynamicsScene, code: str
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.table_error = PermanentError(code, "The key is Pending.", target="Dynamics")
+
+        scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["attempts"], row["last_error_code"]) == ("pending", 0, code)
+        assert "The key is Pending." in scene.connection(dealership)["hold_reason"]
+        assert scene.sink.metadata_reads == 1
+
+        scene.sink.table_error = None
+        scene.pass_time("61 s")
+        scene.wake(dealership)
+        assert scene.row(LEAD)["state"] == "delivered"
+        assert scene.sink.metadata_reads == 2
+        assert scene.connection(dealership)["hold_reason"] is None
+
     def test_while_on_hold_nobody_calls_and_one_tries_afterwards(
         self, scene: DynamicsScene
     ) -> None:

@@ -80,6 +80,7 @@ class ScriptedDynamics:
         self.metadata_error: ForecourtError | None = None
         self.connections: list[DynamicsConnection] = []
         self.unpreparable: set[str] = set()
+        self.table_error: PermanentError | None = None
         self._answers: deque[Answer] = deque()
         self._lock = threading.Lock()
 
@@ -91,6 +92,8 @@ class ScriptedDynamics:
     ) -> DynamicsPush:
         if connection.metadata is None:
             raise PermanentError(code="METADATA_UNKNOWN", detail="Not read.", target="Dynamics")
+        if self.table_error is not None:
+            raise self.table_error
         if lead.name in self.unpreparable:
             raise ValueError(lead.name)
         full: dict[str, Any] = {"lastname": lead.name, "emailaddress1": lead.email}
@@ -112,7 +115,7 @@ class ScriptedDynamics:
     def send(
         self, push: DynamicsPush, connection: DynamicsConnection, *, seconds: float
     ) -> DynamicsReceipt:
-        assert 0 < seconds <= 30
+        assert 0 < seconds <= 60
         with self._lock:
             self.sent.append(push)
             self.connections.append(connection)

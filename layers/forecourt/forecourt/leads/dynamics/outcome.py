@@ -34,7 +34,9 @@ _NOTHING_DONE = frozenset({
     "CONNECT_FAILED", "NO_TIME_LEFT", WRITE_WINDOW_CLOSED, Reason.RATE_LIMITED, Reason.KEY_RACE,
     Reason.SQL_BUSY,
 })  # fmt: skip
-_CONNECTION_FAULTS = frozenset({Reason.CONNECTION_INVALID, Reason.WRONG_ADDRESS})
+# What the tenant's lead table lacks for any lead; somebody may have mended it since it was read.
+_TABLE_FAULTS = frozenset({"METADATA_UNKNOWN", "KEY_NOT_ACTIVE", "NO_COLUMNS"})
+_CONNECTION_FAULTS = _TABLE_FAULTS | {Reason.CONNECTION_INVALID, Reason.WRONG_ADDRESS}
 _NEVER_ASKED = frozenset({
     "NO_TIME_LEFT", WRITE_WINDOW_CLOSED, "UNEXPECTED_ERROR", Reason.TOKEN_DENIED,
     Reason.CONNECTION_INVALID,
@@ -130,7 +132,8 @@ def failed(
         pause = error.retry_after or _PAUSE_UNASKED_SECONDS
         return replace(outcome, wait=pause, burns=False, retry_after=pause)
     if isinstance(error, AuthenticationError) or error.code in _CONNECTION_FAULTS:
-        return replace(outcome, kind=OutcomeKind.AUTH, burns=False)
+        renews = error.code in _TABLE_FAULTS
+        return replace(outcome, kind=OutcomeKind.AUTH, burns=False, renews=renews)
     if isinstance(error, PermanentError):
         return replace(outcome, kind=OutcomeKind.PERMANENT, state=DeliveryState.FAILED)
     unknown = called and (isinstance(error, OutcomeUnknownError) or error.code not in _NOTHING_DONE)
