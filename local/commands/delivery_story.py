@@ -50,7 +50,7 @@ def next_step(delivery: Delivery, now: datetime) -> str:
     match delivery["state"]:
         case "pending":
             if _is_away(delivery, now):
-                return "EasyCars is away"
+                return f"{delivery['target']} is away"
             return "on hold" if delivery.get("holdReason") else _due_words("tried", due, now)
         case "unconfirmed":
             return _due_words("searched", due, now)
@@ -61,7 +61,8 @@ def next_step(delivery: Delivery, now: datetime) -> str:
 def what_happened(delivery: Delivery, now: datetime) -> str:
     """Say where the delivery stands and how it came to that."""
     target = delivery["target"]
-    number = f" as number {delivery['remoteId']}" if delivery.get("remoteId") else ""
+    kind = "number" if target == "EasyCars" else "record"
+    number = f" as {kind} {delivery['remoteId']}" if delivery.get("remoteId") else ""
     claimed = moment(delivery.get("claimedAt"), now)
     match delivery["state"]:
         case "delivered":
@@ -128,6 +129,8 @@ def commands(delivery: Delivery) -> list[str]:
     code = delivery.get("lastErrorCode")
     lines = []
     on_hold = delivery["state"] == "pending" and delivery.get("holdReason")
+    if delivery["target"] == "Dynamics":
+        return _dynamics_commands(delivery, is_parked=delivery["state"] == "failed" or on_hold)
     if on_hold or (delivery["state"] == "failed" and code in _WAITS_FOR):
         lines.append(f"forecourt credentials set {delivery['dealershipId']} …")
     if "resolve" in acts:
@@ -139,6 +142,15 @@ def commands(delivery: Delivery) -> list[str]:
         lines.append(f"forecourt deliveries resend {name}   # EasyCars certainly has no such lead")
     if "retry" in acts and delivery["state"] == "failed":
         lines.append(f"forecourt deliveries retry {name}   # after the cause is mended")
+    return lines
+
+
+def _dynamics_commands(delivery: Delivery, *, is_parked: object) -> list[str]:
+    if not is_parked:
+        return []
+    lines = [f"forecourt dynamics check {delivery['dealershipId']}   # says what to mend"]
+    if delivery["state"] == "failed":
+        lines.append(f"forecourt dynamics retry {delivery['leadId']}   # after that")
     return lines
 
 

@@ -52,7 +52,11 @@ def require_possible(act: Act, delivery: Mapping[str, Any]) -> None:
 def refusal(act: Act, delivery: Mapping[str, Any]) -> Problem | None:
     """Return why an act makes no sense; None where it does."""
     if delivery["target"] != "EasyCars":
-        return _conflict("not-easycars", detail="This can be done for deliveries to EasyCars only.")
+        return _conflict(
+            "not-easycars",
+            detail="This can be done for deliveries to EasyCars only. A lead is pushed to Dynamics "
+            "365 again by POST /api/admin/dynamics/retry/{leadId} (forecourt dynamics retry LEAD).",
+        )
     match delivery["state"]:
         case "delivered":
             return _conflict(

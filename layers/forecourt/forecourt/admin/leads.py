@@ -10,8 +10,13 @@ from forecourt.admin.deliveries import wake_best_effort, with_attempts
 from forecourt.admin.documents import to_document
 from forecourt.admin.lead_changes import plan_change, read_patch
 from forecourt.admin.lead_ports import LeadEdits, LeadReports, WakeUps
+from forecourt.admin.ports import Row
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
+from forecourt.leads.dynamics.deep_link import lead_url
+from forecourt.security.dynamics_connections import remote_scope_of
+
+_LINK_ONLY = ("d365_remote_scope", "d365_environment_url", "d365_app_id")
 
 STATUSES = ("received", "in progress", "won", "lost", "deleted")
 
@@ -36,7 +41,7 @@ class LeadRoutes:
         )
         return Reply(
             HTTPStatus.OK,
-            {"leads": [to_document(row) for row in rows], "pagination": page.describe(total)},
+            {"leads": [_document(row) for row in rows], "pagination": page.describe(total)},
         )
 
     def show_lead(self, request: AdminRequest) -> Reply:
@@ -70,12 +75,26 @@ class LeadRoutes:
         row = self._reports.lead(lead_id, scope)
         if row is None:
             raise not_found(what="lead")
-        lead = to_document(row)
+        lead = _document(row)
         lead["deliveries"] = [
             with_attempts(self._reports, delivery)
             for delivery in self._reports.deliveries_of_lead(lead_id)
         ]
         return lead
+
+
+def _document(row: Row) -> dict[str, Any]:
+    """Describe a lead, with the address of its page in Dynamics 365.
+
+    There is one while the connection is to the organisation that has the lead.
+    """
+    shown = to_document({name: row[name] for name in row if name not in _LINK_ONLY})
+    address, lead_id = row["d365_environment_url"], row["d365_lead_id"]
+    is_there = address is not None and row["d365_remote_scope"] == remote_scope_of(address)
+    shown["d365LeadUrl"] = (
+        lead_url(address, UUID(lead_id), row["d365_app_id"]) if is_there and lead_id else None
+    )
+    return shown
 
 
 def lead_id_of(request: AdminRequest) -> UUID:

@@ -22,7 +22,10 @@ _LEAD_HEAD = record(
     "leadId:uuid dealershipId:int name:text email:text phone:text status:text vehicleId:int?"
     " requestedStockNumber:text? vehicleInterest:text? financeStatus:text? rating:text? spam:bool"
     " dataSource:text? version:int receivedAt:time updatedAt:time easyCarsLeadNumber:text?"
-    " easyCarsCustomerNo:text? lastSyncedToEasyCars:time?"
+    " easyCarsCustomerNo:text? lastSyncedToEasyCars:time? d365LeadId:text? d365LeadUrl:text?"
+    " d365SyncLastAt:time? d365SyncAttemptCount:int d365SyncError:text?",
+    d365SyncStatus=words("not_synced", "pending", "in_progress", "synced", "error")
+    | {"description": "How far the lead is on its way to Dynamics 365."},
 )
 LEAD_IN_LIST = with_members(
     _LEAD_HEAD, "sharesIdempotencyKey:bool", easyCarsState=or_null(_DELIVERY_STATE)

@@ -16,7 +16,15 @@ _LEAD_HEAD = """l.external_id AS lead_id, l.dealership_id, l.name, l.email, l.ph
     l.finance_status, l.rating, l.spam, l.data_source, l.version, l.received_at, l.updated_at,
     l.easycars_lead_number AS easy_cars_lead_number,
     l.easycars_customer_no AS easy_cars_customer_no,
-    l.last_synced_to_easycars AS last_synced_to_easy_cars"""
+    l.last_synced_to_easycars AS last_synced_to_easy_cars,
+    s.d365_sync_status, s.d365_lead_id, s.d365_sync_last_at, s.d365_sync_attempt_count,
+    s.d365_sync_error, x.remote_scope AS d365_remote_scope, c.base_url AS d365_environment_url,
+    c.app_id AS d365_app_id"""
+
+_LEAD_TABLES = """lead l
+JOIN lead_d365_sync s ON s.lead_id = l.id
+LEFT JOIN lead_delivery x ON x.lead_id = l.id AND x.target = 'Dynamics'
+LEFT JOIN dynamics_connection c ON c.dealership_id = l.dealership_id"""
 
 # What an older system called done is won.
 _WANTED_LEADS = f"""{_IN_SCOPE.format(table="l")}
@@ -32,7 +40,7 @@ _LEADS = f"""
 SELECT {_LEAD_HEAD}, EXISTS (SELECT {_SHARES_KEY}) AS shares_idempotency_key,
        (SELECT d.state FROM lead_delivery d
         WHERE d.lead_id = l.id AND d.target = 'EasyCars') AS easy_cars_state
-FROM lead l
+FROM {_LEAD_TABLES}
 WHERE {_WANTED_LEADS}
 ORDER BY l.received_at DESC, l.id DESC
 LIMIT %(size)s OFFSET %(offset)s
@@ -48,7 +56,7 @@ SELECT {_LEAD_HEAD}, l.message, l.source_page_url, l.company, l.consent,
        jsonb_build_object('line', l.address_line, 'city', l.address_city,
            'state', l.address_state, 'postCode', l.address_post_code) AS address,
        ARRAY(SELECT o.external_id {_SHARES_KEY} ORDER BY o.id) AS same_idempotency_key
-FROM lead l
+FROM {_LEAD_TABLES}
 WHERE l.external_id = %(lead_id)s AND {_IN_SCOPE.format(table="l")}
 """  # noqa: S608 - the parts are constants of this file
 
@@ -69,14 +77,18 @@ SELECT d.id, l.external_id AS lead_id, d.dealership_id, p.name AS dealership_nam
        d.attempts, d.next_attempt_at, d.lease_until, d.claimed_at, d.wanted_version,
        d.delivered_version, d.delivered_at, d.remote_id, d.remote_scope, d.last_error,
        d.created_at, d.updated_at,
-       l.received_at, c.hold_reason, c.hold_until, b.open_until AS vendor_away_until,
+       l.received_at, coalesce(c.hold_reason, y.hold_reason) AS hold_reason,
+       coalesce(c.hold_until, y.hold_until) AS hold_until, b.open_until AS vendor_away_until,
        {DELIVERY_STANDING}
 FROM lead_delivery d
 JOIN lead l ON l.id = d.lead_id
 JOIN dealership p ON p.id = d.dealership_id
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = d.dealership_id AND c.is_active
     AND d.target = 'EasyCars'
-LEFT JOIN circuit_breaker b ON b.target = d.target AND b.environment = c.environment
+LEFT JOIN dynamics_connection y ON y.dealership_id = d.dealership_id AND y.is_active
+    AND d.target = 'Dynamics'
+LEFT JOIN circuit_breaker b ON b.target = d.target
+    AND b.environment = coalesce(c.environment, y.base_url)
 """  # noqa: S608 - the part is a constant of this file
 
 _DELIVERIES = f"""{_DELIVERY}
