@@ -50,6 +50,8 @@ def template_parameters(
         "ImageBaseUrl": pictures_url,
         # No CloudFront runs on this machine.
         "Edge": "off",
+        # Whoever comes beyond the machine's places waits for one.
+        "StockSyncReservedConcurrency": "1000",
         "JwtIssuer": issuer_url,
         "JwtAudience": AUDIENCE,
     }

@@ -135,6 +135,7 @@ def api() -> AdminApi:
             settings=system_settings,
             dealerships=dealerships,
             schedules=ScheduleChanges(timetable=timetable, keeper=keeper),
+            capacity=settings.stock_sync_reserved_concurrency,
         ),
         site_keys=SiteKeyRoutes(
             site_keys=site_keys, dealerships=dealerships, files=files, key_ring=ring

@@ -23,7 +23,11 @@ def database() -> Database:
 def planner() -> SyncPlanner:
     """Wire the planner on the sandbox's first call."""
     settings = SyncPlannerSettings.from_environment()
-    return SyncPlanner(store=PostgresPlanStore(database()), files=S3SyncPlans(settings.run_bucket))
+    return SyncPlanner(
+        store=PostgresPlanStore(database()),
+        files=S3SyncPlans(settings.run_bucket),
+        capacity=settings.stock_sync_reserved_concurrency,
+    )
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

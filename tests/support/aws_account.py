@@ -106,6 +106,7 @@ def make_resources(database_login: Mapping[str, str] | None = None) -> AwsAccoun
             "CREDENTIALS_KEY_ARN": key,
             "STATE_MACHINE_ARN": machine,
             "SCHEDULE_GROUP": GROUP,
+            "STOCK_SYNC_RESERVED_CONCURRENCY": "40",
         },
     )
 

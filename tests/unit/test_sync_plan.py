@@ -68,6 +68,7 @@ class MemoryFiles:
 class Desk:
     store: MemoryStore = field(default_factory=MemoryStore)
     files: MemoryFiles = field(default_factory=MemoryFiles)
+    capacity: int = 1000
 
     def plan(self, execution: str = "execution-1", **given: Any) -> PlannedRun:
         request = PlanRequest.from_event(
@@ -77,7 +78,8 @@ class Desk:
                 "startedAt": "2026-03-02T02:00:03.412Z",
             }
         )
-        return SyncPlanner(store=self.store, files=self.files).plan(request)
+        planner = SyncPlanner(store=self.store, files=self.files, capacity=self.capacity)
+        return planner.plan(request)
 
     def planned(self, run: PlannedRun) -> list[int]:
         return self.files.read(run.job.plan)
@@ -186,6 +188,16 @@ def test_nobody_eligible_is_said(desk: Desk) -> None:
 def test_concurrency_is_1_to_1000_or_the_default(desk: Desk, text: str, expected: int) -> None:
     desk.store.settings["easycar_sync_concurrency"] = text
     assert desk.plan().job.concurrency == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("40", 40), ("41", 40), ("1000", 40), ("8", 8)])
+def test_no_more_run_at_once_than_have_room(
+    desk: Desk, caplog: pytest.LogCaptureFixture, text: str, expected: int
+) -> None:
+    desk.capacity = 40
+    desk.store.settings["easycar_sync_concurrency"] = text
+    assert desk.plan().job.concurrency == expected
+    assert [record.levelname for record in caplog.records][:-1] == ["WARNING"] * (int(text) > 40)
 
 
 def test_a_bad_concurrency_is_warned_about(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

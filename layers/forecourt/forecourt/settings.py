@@ -135,6 +135,12 @@ class _RunBucket(FunctionSettings):
     run_bucket: Name = Field(description="the name of the bucket for plans and site files")
 
 
+class _SyncCapacity(FunctionSettings):
+    stock_sync_reserved_concurrency: int = Field(
+        default=1000, ge=1, description="a whole number from 1, as the functions reserve it"
+    )
+
+
 class _CredentialsKey(FunctionSettings):
     credentials_key_arn: Arn = Field(
         description="the ARN of the KMS key that wraps the credentials' data keys"
@@ -206,7 +212,7 @@ class DeliverySweeperSettings(_Database, _LeadsQueues, _RunBucket, _LeadEventsTo
     """Settings of ``delivery_sweeper``."""
 
 
-class SyncPlannerSettings(_Database, _RunBucket):
+class SyncPlannerSettings(_Database, _RunBucket, _SyncCapacity):
     """Settings of ``sync_planner``."""
 
 
@@ -274,6 +280,7 @@ class AdminApiSettings(
     _EasyCars,
     _ScheduleGroup,
     _Edge,
+    _SyncCapacity,
 ):
     """Settings of ``admin_api``; EasyCars is called by "test connection" alone."""
 

@@ -391,6 +391,13 @@ def test_settings_of_a_dealership_and_of_the_system(
     assert untouched["autoSyncEnabled"] is True
 
     assert admin("PUT", path, {"autoSyncEnabled": True}, claims=staff(dealership)).status == 403
+    assert admin("PUT", path, {"syncConcurrency": 40}).status == 200
+    for outside in (0, 1001, 41):
+        refused = admin("PUT", path, {"syncConcurrency": outside})
+        assert (refused.status, refused.bad_fields) == (422, {"syncConcurrency"})
+    assert "StockSyncReservedConcurrency" in refused.body["errors"][0]["message"]
+    assert admin("GET", path).body["system"]["syncConcurrency"] == 40
+    assert admin("PUT", path, {"syncConcurrency": 8}).status == 200
     assert admin("PUT", path, {"syncConcurrency": 0, "x": 1}).bad_fields == {
         "syncConcurrency", "x",
     }  # fmt: skip
@@ -400,7 +407,7 @@ def test_settings_of_a_dealership_and_of_the_system(
     (audited,) = database.connection().execute(
         "SELECT count(*) FROM audit_log WHERE action = 'setting.changed'"
     ).fetchone() or (0,)
-    assert audited == 3
+    assert audited == 5
 
 
 @pytest.mark.parametrize(

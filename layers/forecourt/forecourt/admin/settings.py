@@ -82,12 +82,26 @@ class SystemSettings(RequestBody):
 
 
 class SettingRoutes:
-    """Answers ``/api/admin/settings``."""
+    """Answers ``/api/admin/settings``.
+
+    Parameters
+    ----------
+    settings, dealerships, schedules
+        The ports, and what keeps the schedules.
+    capacity
+        How many dealerships the functions have reserved room for.
+    """
 
     def __init__(
-        self, *, settings: Settings, dealerships: Dealerships, schedules: ScheduleChanges
+        self,
+        *,
+        settings: Settings,
+        dealerships: Dealerships,
+        schedules: ScheduleChanges,
+        capacity: int,
     ) -> None:
         self._settings = settings
+        self._capacity = capacity
         self._dealerships = dealerships
         self._schedules = schedules
 
@@ -116,7 +130,11 @@ class SettingRoutes:
         return self.show(request)
 
     def _change_system(self, request: AdminRequest) -> None:
-        rows = request.fields(SystemSettings).to_rows()
+        body = request.fields(SystemSettings)
+        if body.sync_concurrency is not None and body.sync_concurrency > self._capacity:
+            cure = f"must be {self._capacity} or less; for more raise StockSyncReservedConcurrency"
+            raise invalid_fields([FieldError("syncConcurrency", cure)])
+        rows = body.to_rows()
         concerns_schedules = not rows.keys().isdisjoint(DEFAULTS)
         if concerns_schedules:
             stored = {key: value for key, value in self._settings.system().items() if value}

@@ -198,11 +198,22 @@ class PlanFiles(Protocol):
 
 
 class SyncPlanner:
-    """Plans one run, writes its list and its job row."""
+    """Plans one run, writes its list and its job row.
 
-    def __init__(self, *, store: PlanStore, files: PlanFiles) -> None:
+    Parameters
+    ----------
+    store, files
+        The ports.
+    capacity
+        How many dealerships the functions have reserved room for; more at once would be throttled.
+    """
+
+    def __init__(
+        self, *, store: PlanStore, files: PlanFiles, capacity: int = CONCURRENCY_MAX
+    ) -> None:
         self._store = store
         self._files = files
+        self._capacity = capacity
         self._log = get_logger("sync_planner")
 
     def plan(self, request: PlanRequest) -> PlannedRun:
@@ -255,6 +266,13 @@ class SyncPlanner:
             concurrency = int(text)
         except ValueError:
             concurrency = 0
+        if self._capacity < concurrency <= CONCURRENCY_MAX:
+            self._log.warning(
+                "Setting is more than is reserved, so that much is used",
+                key=CONCURRENCY_KEY,
+                reserved=self._capacity,
+            )
+            return self._capacity
         if 1 <= concurrency <= CONCURRENCY_MAX:
             return concurrency
         self._log.warning(
