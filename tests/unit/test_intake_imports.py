@@ -30,7 +30,7 @@ def load(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["psycopg", "httpx", "httpcore", "cryptography", "sqlalchemy", "msgspec",
+    "name", ["psycopg", "httpx", "httpcore", "cryptography", "sqlalchemy", "msgspec", "msal",
              "forecourt.storage", "forecourt.easycars", "aws_lambda_powertools.event_handler"],
 )  # fmt: skip
 def test_intake_loads_nothing_it_does_not_need(name: str) -> None:
