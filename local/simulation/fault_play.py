@@ -6,6 +6,8 @@ from http import HTTPStatus
 from local.simulation.faults import PlannedFault
 from local.simulation.wire import HTML, Answer, Manner, Reply, error_page
 
+_REFUSED = 400
+
 
 def sent_with(fault: PlannedFault, answer: Answer) -> Reply:
     """Send an answer as the fault wants it sent."""
@@ -15,11 +17,12 @@ def sent_with(fault: PlannedFault, answer: Answer) -> Reply:
     match fault.kind:
         case "html":
             page = error_page("Server Error in '/' Application.")
-            reply = Reply(replace(_ok(answer), body=page, content_type=HTML))
+            reply = Reply(_in_place_of(answer, page, HTML))
         case "empty":
-            reply = Reply(replace(_ok(answer), body=b""))
+            reply = Reply(_in_place_of(answer, b"", answer.content_type))
         case "truncated":
-            reply = Reply(replace(_ok(answer), body=answer.body[: len(answer.body) // 2]))
+            half = answer.body[: len(answer.body) // 2]
+            reply = Reply(replace(answer, body=half, code=None))
         case "slow":
             reply = Reply(answer, wait=seconds)
         case "drip":
@@ -36,9 +39,10 @@ def sent_with(fault: PlannedFault, answer: Answer) -> Reply:
     return reply
 
 
-def _ok(answer: Answer) -> Answer:
-    """Take the vendor's code out of the log's answer, which the caller does not see."""
-    return replace(answer, code=None)
+def _in_place_of(answer: Answer, body: bytes, content_type: str) -> Answer:
+    """Send something else as HTTP 200; what was refused stays refused. The log keeps no code."""
+    status = HTTPStatus.OK if answer.status < _REFUSED else answer.status
+    return replace(answer, body=body, content_type=content_type, status=status, code=None)
 
 
 def _http_error(fault: PlannedFault, status: int, answer: Answer) -> Answer:
