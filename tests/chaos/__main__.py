@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from forecourt.leads.wake_ups import DYNAMICS, EASYCARS
 from tests.chaos.chaos_run import Plan, play
 from tests.chaos.crm import Finding
 from tests.chaos.figures import Figures
@@ -15,12 +16,16 @@ from tests.chaos.world import chaos_harness
 
 LEADS, KILLS, RUNS = 2000, 500, 10
 _MOST_SHOWN = 20
+_TARGETS = {"easycars": EASYCARS, "dynamics": DYNAMICS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play; 0 where nothing was lost, doubled, stale, invalid or otherwise wrong."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", default="", help="repeats a plan; drawn when it is left out")
+    parser.add_argument(
+        "--target", choices=sorted(_TARGETS), default="easycars", help="the CRM in trouble"
+    )
     parser.add_argument("--leads", type=int, default=LEADS, help="at least, over all runs")
     parser.add_argument("--kills", type=int, default=KILLS, help="at least, over all runs")
     parser.add_argument("--runs", type=int, default=RUNS, help="each in a world of its own")
@@ -35,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for number in runs:
                 plan = Plan(
                     seed=f"{seed}/{number}",
+                    target=_TARGETS[options.target],
                     leads=-(-options.leads // options.runs),
                     kills=-(-options.kills // options.runs),
                 )
@@ -51,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(line)
     _say(f"{'seed':>20}  {seed}")
     if not total.is_clean:
-        _say(f"NOT CLEAN. Play it again with: make chaos SEED={seed}")
+        again = f' ARGS="--target {options.target}"' if options.target != "easycars" else ""
+        _say(f"NOT CLEAN. Play it again with: make chaos SEED={seed}{again}")
     return 0 if total.is_clean else 1
 
 

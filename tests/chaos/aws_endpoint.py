@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from forecourt.errors import ForecourtError
 from forecourt.leads.wake_ups import DYNAMICS, EASYCARS
-from forecourt.security.credentials import Environment
 from tests.chaos.standard_queue import StandardQueue
 from tests.support.data_keys import MemoryDataKeys
 
@@ -191,7 +190,7 @@ class AwsEndpoint:
         plaintext = self.keys.decrypt(
             base64.b64decode(given["CiphertextBlob"]),
             int(context["dealershipId"]),
-            Environment(context["environment"]),
+            context["environment"],
         )
         return {"Plaintext": base64.b64encode(plaintext).decode(), "KeyId": given["KeyId"]}
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forecourt.storage.deliveries import release_delivery
+from forecourt.leads.wake_ups import EASYCARS
 from tests.chaos.accepted_leads import AcceptedLeads, Homes
 from tests.chaos.crew import Crew
 from tests.chaos.crm import Finding
@@ -18,16 +18,22 @@ from tests.chaos.world import Harness, World
 
 _HABITS = Habits(twice=0.08, undeleted=0.05, split=0.5)
 _MOST_WAVES_PER_KILL = 20
+_PARKED = """
+SELECT d.id, l.external_id FROM lead_delivery d JOIN lead l ON l.id = d.lead_id
+WHERE d.state = 'failed' AND d.target = %s
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How much of everything one run has.
 
-    ``kills`` counts those with several creates of one account in flight.
+    ``target`` is the CRM trouble is made for; ``kills`` counts those with several creates of one
+    account or environment in flight.
     """
 
     seed: str
+    target: str = EASYCARS
     leads: int
     kills: int
     accounts: int = 4
@@ -86,16 +92,16 @@ class ChaosRun:
         for queue in world.aws.queues.values():
             self.figures.messages_twice += queue.handed_out_twice
             queue.habits = Habits()
-        world.crm.simulator.clear_faults()
-        world.crm.simulator.latency = 0.0
+        world.crm.calm()
         world.aws.calm()
 
     def _retry_parked(self) -> None:
         """Send again, as a person does, what is parked."""
         world = self._world
-        for row in world.rows("SELECT id FROM lead_delivery WHERE state = 'failed'"):
-            self.figures.parked += 1
-            release_delivery(world.scene.database, row["id"])
+        for crm in world.crms:
+            for row in world.rows(_PARKED, crm.target):
+                self.figures.parked += 1
+                crm.release(world.scene, row)
 
     def _judge(self, *, may_be_parked: bool) -> list[Finding]:
         return judge_all(
@@ -130,7 +136,8 @@ def add_dealerships(world: World, homes: int, dealerships: int) -> dict[int, Hom
 
 def play(harness: Harness, plan: Plan) -> tuple[Figures, list[Finding]]:
     """Play one plan in a world of its own."""
-    with harness.world(random.Random(f"{plan.seed} world"), _HABITS) as world:
+    chance = random.Random(f"{plan.seed} world")
+    with harness.world(chance, _HABITS, target=plan.target) as world:
         run = ChaosRun(plan, world)
         found = run.play()
         return run.figures, found

@@ -75,6 +75,14 @@ class Crm(Protocol):
         """Do what staff or another source does there while leads are sent."""
         ...
 
+    def calm(self) -> None:
+        """Misbehave no more."""
+        ...
+
+    def release(self, scene: Scene, row: Row) -> None:
+        """Send a parked lead again, as a person does; ``row`` has the ids of it and its lead."""
+        ...
+
     def book(self, scene: Scene) -> Sequence[Row]:
         """List what it holds."""
         ...

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from forecourt.security.credentials import Environment
 from forecourt.security.envelope import CredentialSecrets
+from forecourt.storage.deliveries import release_delivery
 from forecourt.storage.postgres import Connection
 from local.easycars_simulator import Account, EasyCarsSimulator, Fault
 from tests.chaos.accepted_leads import AcceptedLead, Homes
@@ -77,6 +78,13 @@ class EasyCars:
     def befall(self, home: str, _chance: random.Random) -> None:
         """Let a lead of another source take a number."""
         self.simulator.add_foreign_lead(home)
+
+    def calm(self) -> None:
+        self.simulator.clear_faults()
+        self.simulator.latency = 0.0
+
+    def release(self, scene: Scene, row: Row) -> None:
+        release_delivery(scene.database, row["id"])
 
     def book(self, _scene: Scene) -> Sequence[Row]:
         return self.simulator.leads()

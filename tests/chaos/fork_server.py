@@ -32,7 +32,7 @@ import boto3
 from forecourt.leads.steps import Step
 from tests.support.handlers import new_sandbox
 
-FUNCTIONS = ("lead_delivery", "delivery_sweeper")
+FUNCTIONS = ("lead_delivery", "dynamics_delivery", "delivery_sweeper")
 
 type Job = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from psycopg.conninfo import conninfo_to_dict
 from forecourt.errors import RetryableError
 from forecourt.leads.wake_ups import DYNAMICS, EASYCARS
 from forecourt.storage.lead_edits import PostgresLeadEdits
+from local.dataverse_simulator import DataverseSimulator
 from local.easycars_simulator import EasyCarsSimulator, Rules
 from local.postgres import EmbeddedPostgres
 from tests.chaos.accepted_leads import AcceptedLeads
 from tests.chaos.aws_endpoint import AwsEndpoint
 from tests.chaos.crm import Crm
+from tests.chaos.dynamics_crm import Dynamics
 from tests.chaos.easycars_crm import EasyCars
 from tests.chaos.standard_queue import Habits, StandardQueue
 from tests.chaos.workers import Worker, Workers
@@ -61,6 +63,7 @@ class World:
         self.simulator = simulator
         self.crm = crms[0]
         self.crms = crms
+        self.dynamics = next((crm for crm in crms if isinstance(crm, Dynamics)), None)
         self.aws = aws
         self.workers = workers
         self.postgres = postgres
@@ -101,6 +104,7 @@ class World:
                 "DATABASE_SSLMODE": "disable",
                 "EASYCARS_TEST_URL": self.simulator.url,
                 "EASYCARS_PRODUCTION_URL": self.simulator.url,
+                "DYNAMICS_URL": "" if self.dynamics is None else self.dynamics.simulator.url,
             },
         )
 
@@ -192,9 +196,14 @@ class Harness:
 
     @contextmanager
     def world(
-        self, chance: random.Random, habits: Habits, rules: Rules | None = None
+        self,
+        chance: random.Random,
+        habits: Habits,
+        rules: Rules | None = None,
+        *,
+        target: str = EASYCARS,
     ) -> Iterator[World]:
-        """Lend a world with no dealership in it; `rules` are the vendor's."""
+        """Lend a world with no dealership in it; `rules` are EasyCars'."""
         with self._databases.migrated_database() as url, closing(Scene(url)) as scene:
             login = {
                 "username": str(conninfo_to_dict(url)["user"]),
@@ -207,8 +216,15 @@ class Harness:
             with (
                 EasyCarsSimulator(accounts=(), rules=rules) as simulator,
                 AwsEndpoint(queues, scene.keys, login) as aws,
+                ExitStack() as stack,
             ):
-                crms = [EasyCars(simulator)]
+                easycars = EasyCars(simulator)
+                crms: Sequence[Crm] = [easycars]
+                if target == DYNAMICS:
+                    crms = [
+                        Dynamics(stack.enter_context(DataverseSimulator(accounts=())), easycars),
+                        easycars,
+                    ]
                 yield World(scene, simulator, crms, aws, self._workers, self._postgres)
 
 
