@@ -143,6 +143,7 @@ def test_a_failing_search_tells_no_email(failure: str, caplog: pytest.LogCapture
 
 def test_a_write_that_works_logs_nothing_it_sent(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="msal")  # which our own set-up of logs quietens
     dataverse = ScriptedDataverse()
     dataverse.will(refusal(401), created())
 
