@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from forecourt.aws.dead_letter_metrics import EmfCopyingMetrics
 from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
 from forecourt.aws.sns import SnsLeadEvents
-from forecourt.aws.sqs import SqsWakeUps
+from forecourt.aws.sqs import RoutedWakeUps
 from forecourt.aws.sweep_metrics import EmfSweepMetrics
 from forecourt.defects import only_redacted_errors
 from forecourt.errors import PermanentError
@@ -40,7 +40,10 @@ def wire() -> DeliverySweeper:
     """Put a sweeper together."""
     return DeliverySweeper(
         ledger=PostgresSweeps(database()),
-        queue=SqsWakeUps(settings().leads_queue_url),
+        queue=RoutedWakeUps(
+            leads_queue_url=settings().leads_queue_url,
+            dynamics_queue_url=settings().dynamics_queue_url,
+        ),
         events=SnsLeadEvents(settings().lead_events_topic_arn),
         metrics=EmfSweepMetrics(),
     )

@@ -9,10 +9,11 @@ import pytest
 from forecourt.aws.dead_letter_metrics import EmfCopyingMetrics
 from forecourt.aws.delivery_metrics import EmfDeliveryMetrics
 from forecourt.aws.sweep_metrics import EmfSweepMetrics
-from forecourt.errors import PermanentError
+from forecourt.errors import PermanentError, RetryableError
 from forecourt.leads.dead_letters import CopyingRun
 from forecourt.leads.sink import Push, Receipt
 from forecourt.storage.sweeps import PostgresSweeps
+from tests.support.dynamics_delivery import DynamicsScene
 from tests.support.lead_delivery import Scene, lead_body, queued
 from tests.support.sam_template import SamTemplate
 
@@ -75,7 +76,7 @@ def test_every_alarm_on_a_metric_of_ours_is_checked_here(template: SamTemplate) 
     for dimensions in ours:
         [dimension] = dimensions
         assert dimension["Name"] == "service"
-        assert dimension["Value"] in {"lead_delivery", "delivery_sweeper"}
+        assert dimension["Value"] in {"lead_delivery", "dynamics_delivery", "delivery_sweeper"}
 
 
 def test_what_the_delivery_counts(
@@ -100,6 +101,28 @@ def test_what_the_delivery_counts(
         assert delivery.deliver_batch(messages, worker="request-1") == []
 
     assert watched(template, "lead_delivery") <= written(capsys.readouterr().out)
+
+
+def test_what_the_delivery_to_dynamics_counts(
+    database_url: str,
+    template: SamTemplate,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    act_as("DynamicsDeliveryFunction", template, monkeypatch)
+    scene = DynamicsScene(database_url)
+    dealership = scene.add_dealership()
+    for answer in (
+        PermanentError("DUPLICATE_FOUND", "No.", target="Dynamics"),
+        RetryableError("RATE_LIMITED", "Later.", target="Dynamics", retry_after=5.0),
+    ):
+        scene.store(lead_body(dealership))
+        scene.sink.will(answer)
+        delivery = scene.new_delivery(metrics=EmfDeliveryMetrics())
+        assert delivery.deliver_batch(scene.messages(dealership), worker="request-1") == []
+    scene.close()
+
+    assert watched(template, "dynamics_delivery") <= written(capsys.readouterr().out)
 
 
 def test_what_the_sweeper_reports(

@@ -28,6 +28,7 @@ pytestmark = [
 FIRST_EVENT = {
     "LeadIntakeFunction": "lead_intake/valid.json",
     "LeadDeliveryFunction": "lead_delivery/one_lead.json",
+    "DynamicsDeliveryFunction": "dynamics_delivery/wake_up.json",
     "DeliverySweeperFunction": "delivery_sweeper/sweep.json",
     "SyncPlannerFunction": "sync_planner/scheduled.json",
     "StockSyncFunction": "stock_sync/dealership.json",

@@ -12,6 +12,7 @@ from tests.support.sam_template import ROOT, SamTemplate
 NAMES = {
     "LeadIntakeFunction": "lead_intake",
     "LeadDeliveryFunction": "lead_delivery",
+    "DynamicsDeliveryFunction": "dynamics_delivery",
     "DeliverySweeperFunction": "delivery_sweeper",
     "SyncPlannerFunction": "sync_planner",
     "StockSyncFunction": "stock_sync",

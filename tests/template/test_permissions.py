@@ -82,7 +82,7 @@ def test_credentials_open_only_for_a_named_dealership(template: SamTemplate) -> 
         if owner.endswith("Function")
         and any(action.startswith("kms:") for action in texts(statement["Action"]))
     ]
-    assert len(uses) == 4
+    assert len(uses) == 5
     for statement in uses:
         assert set(texts(statement["Action"])) <= {"kms:Decrypt", "kms:GenerateDataKey"}
         assert statement["Resource"] == {"Fn::GetAtt": ["CredentialsKey", "Arn"]}
@@ -93,6 +93,16 @@ def test_credentials_open_only_for_a_named_dealership(template: SamTemplate) -> 
         assert condition["Null"] == {
             f"kms:EncryptionContext:{name}": "false" for name in ("dealershipId", "environment")
         }
+
+
+def test_who_pushes_to_dynamics_opens_nothing_of_easycars(template: SamTemplate) -> None:
+    [condition] = [
+        statement["Condition"]
+        for owner, statement in template.statements()
+        if owner == "DynamicsDeliveryFunction" and "kms:Decrypt" in texts(statement["Action"])
+    ]
+
+    assert condition["StringEquals"] == {"kms:EncryptionContext:environment": "Dynamics"}
 
 
 def test_the_key_itself_refuses_a_call_without_its_context(

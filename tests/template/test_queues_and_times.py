@@ -3,8 +3,12 @@
 from typing import Any
 
 from forecourt.aws.clients import WHILE_A_WEBSITE_WAITS
-from forecourt.leads.calls import VENDOR_SECONDS
+from forecourt.leads.calls import VENDOR_SECONDS, WRITE_WITHIN_SECONDS
+from forecourt.leads.dynamics.budget import HEADROOM, MOST_AT_ONCE, PERMIT_SECONDS
+from forecourt.leads.dynamics.delivery import WORK_SECONDS
+from forecourt.leads.dynamics.rounds import CALL_SECONDS, METADATA_SECONDS, ROUND_SECONDS
 from forecourt.leads.ledger import LEASE_SECONDS
+from forecourt.leads.slots import SLOTS
 from forecourt.leads.sweep import LONGEST_RUN_SECONDS, RESERVE_SECONDS
 from tests.support.sam_template import SamTemplate
 
@@ -103,6 +107,28 @@ def test_vendor_path_fits_function_fits_lease_fits_visibility(template: SamTempl
 
     assert VENDOR_SECONDS < function < LEASE_SECONDS < hidden
     assert (VENDOR_SECONDS, function, LEASE_SECONDS, hidden) == (100, 120, 150, 720)
+
+
+def test_a_round_of_pushes_fits_its_function_fits_lease_fits_visibility(
+    template: SamTemplate,
+) -> None:
+    function = template.functions["DynamicsDeliveryFunction"]["Timeout"]
+    hidden = template.of_type("AWS::SQS::Queue")["DynamicsQueue"]["VisibilityTimeout"]
+
+    assert WORK_SECONDS + ROUND_SECONDS < function < LEASE_SECONDS < hidden
+    assert METADATA_SECONDS < WRITE_WITHIN_SECONDS
+    assert METADATA_SECONDS + CALL_SECONDS < VENDOR_SECONDS
+    assert PERMIT_SECONDS >= LEASE_SECONDS
+
+
+def test_pushes_use_what_dynamics_allows_at_once(template: SamTemplate) -> None:
+    [(_, _, event)] = [source for source in sources(template) if source[1] == "DynamicsQueue"]
+    limit = template.parameters[event["ScalingConfig"]["MaximumConcurrency"]["Ref"]]
+
+    assert event["BatchSize"] == 10
+    assert (
+        limit["Default"] * SLOTS >= MOST_AT_ONCE * (1 - HEADROOM) > (limit["Default"] - 1) * SLOTS
+    )
 
 
 def test_a_sweep_ends_before_the_next_begins_and_has_time_for_a_silent_queue(

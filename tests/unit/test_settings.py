@@ -6,6 +6,7 @@ from forecourt.errors import PermanentError
 from forecourt.security.credentials import Environment
 from forecourt.settings import (
     AdminApiSettings,
+    DynamicsDeliverySettings,
     FunctionSettings,
     ImageSyncSettings,
     LeadDeliverySettings,
@@ -41,8 +42,9 @@ COMPLETE = {
     "EASYCARS_PRODUCTION_URL": "https://live.example/ECService",
 }
 MODELS: list[type[FunctionSettings]] = [
-    AdminApiSettings, ImageSyncSettings, LeadDeliverySettings, LeadIntakeSettings, MigrateSettings,
-    StockSyncSettings, SyncPlannerSettings, SyncSummarySettings,
+    AdminApiSettings, DynamicsDeliverySettings, ImageSyncSettings, LeadDeliverySettings,
+    LeadIntakeSettings, MigrateSettings, StockSyncSettings, SyncPlannerSettings,
+    SyncSummarySettings,
 ]  # fmt: skip
 REQUIRED = [
     (model, name.upper())

@@ -208,8 +208,14 @@ class LeadDeliverySettings(
     """Settings of ``lead_delivery``."""
 
 
-class DeliverySweeperSettings(_Database, _LeadsQueues, _RunBucket, _LeadEventsTopic):
+class DeliverySweeperSettings(
+    _Database, _LeadsQueues, _DynamicsQueues, _RunBucket, _LeadEventsTopic
+):
     """Settings of ``delivery_sweeper``."""
+
+
+class DynamicsDeliverySettings(_Database, _DynamicsQueues, _Dynamics, _CredentialsKey, _AlertTopic):
+    """Settings of ``dynamics_delivery``."""
 
 
 class SyncPlannerSettings(_Database, _RunBucket, _SyncCapacity):

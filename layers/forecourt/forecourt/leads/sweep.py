@@ -61,6 +61,14 @@ class SweepLedger(AnnouncementLog, Protocol):
         """
         ...
 
+    def wake_dynamics(self) -> Sequence[WakeUp]:
+        """As :meth:`wake_due`, of deliveries to Dynamics, with limits of their own.
+
+        None of a connection that is switched off, nor of one whose application user was asked to
+        be silent.
+        """
+        ...
+
     def wake_probes(self) -> Sequence[WakeUp]:
         """Choose one due unconfirmed delivery per account, and note that a message is coming."""
         ...
@@ -196,6 +204,9 @@ class DeliverySweeper:
             probes = self._ledger.wake_probes()
             unsent = self._send([*due, *probes])
             swept += Swept(probes=len(probes), interrupted=unsent > 0)
+            elsewhere = self._ledger.wake_dynamics()
+            unsent = self._send(elsewhere)
+            swept += Swept(woken=len(elsewhere), interrupted=unsent > 0)
             late = announce(self._ledger.unannounced(), self._events, self._ledger)
             swept += Swept(announced=late)
         except RetryableError as error:

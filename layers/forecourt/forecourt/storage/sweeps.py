@@ -12,9 +12,11 @@ from forecourt.leads.wake_ups import (
     ON_ITS_WAY_SECONDS,
     WakeUp,
 )
+from forecourt.storage import dynamics_deliveries, dynamics_sweeps
 from forecourt.storage.announcements import note_announced, unannounced_leads
 from forecourt.storage.deliveries import expire_leases
 from forecourt.storage.durability import RELAXED
+from forecourt.storage.dynamics_sweeps import SWITCHED_OFF
 from forecourt.storage.holds import return_forgotten
 from forecourt.storage.postgres import Database
 from forecourt.storage.refusals import count_failing_sites
@@ -171,7 +173,7 @@ SELECT EXISTS (
     SELECT FROM lead_delivery d, soon WHERE d.state = 'in_progress' AND d.lease_until <= soon.at)
 """
 
-_GAUGES = """
+_GAUGES = f"""
 SELECT (SELECT count(*) FROM lead_delivery WHERE state = 'failed')::float8
            AS "DeliveriesParked",
        (SELECT count(*) FROM lead_delivery
@@ -181,9 +183,9 @@ SELECT (SELECT count(*) FROM lead_delivery WHERE state = 'failed')::float8
            AS "BreakersOpen",
        due.deliveries::float8 AS "DeliveriesDue",
        coalesce(extract(epoch FROM now() - due.oldest), 0)::float8 AS "OldestDueSeconds"
-FROM (SELECT count(*) AS deliveries, min(next_attempt_at) AS oldest FROM lead_delivery
-      WHERE state = 'pending' AND next_attempt_at <= now()) due
-"""
+FROM (SELECT count(*) AS deliveries, min(d.next_attempt_at) AS oldest FROM lead_delivery d
+      WHERE d.state = 'pending' AND d.next_attempt_at <= now() AND NOT {SWITCHED_OFF}) due
+"""  # noqa: S608 - the interpolated part is a constant
 
 
 class PostgresSweeps:
@@ -194,7 +196,9 @@ class PostgresSweeps:
 
     def free_expired(self, floors: Sequence[float]) -> int:
         """Free deliveries whose lease has run out, 500 at a time."""
-        return len(expire_leases(self._database, None, floors))
+        return len(expire_leases(self._database, None, floors)) + len(
+            dynamics_deliveries.expire_leases(self._database, None, floors)
+        )
 
     def return_forgotten(self) -> int:
         """Make due what a crash left parked after credentials were saved, 500 at a time."""
@@ -206,6 +210,10 @@ class PostgresSweeps:
             _WAKE_DUE,
             {"in_all": MOST_WOKEN, "per_dealership": MOST_WOKEN_PER_DEALERSHIP},
         )
+
+    def wake_dynamics(self) -> Sequence[WakeUp]:
+        """Choose due deliveries to Dynamics by turns, and note that a message is on its way."""
+        return dynamics_sweeps.wake_due(self._database)
 
     def wake_probes(self) -> Sequence[WakeUp]:
         """Choose one due unconfirmed delivery per account, and note that a message is coming.
@@ -222,7 +230,8 @@ class PostgresSweeps:
     def awaits_waking(self, seconds: float) -> bool:
         """Tell whether something is or becomes due within that long."""
         row = self._database.connection().execute(_AWAITS_WAKING, {"seconds": seconds}).fetchone()
-        return row is not None and bool(row[0])
+        is_due = row is not None and bool(row[0])
+        return is_due or dynamics_sweeps.awaits_waking(self._database, seconds)
 
     def unannounced(self) -> Sequence[AcceptedLead]:
         """Show leads never announced, a hundred at most."""

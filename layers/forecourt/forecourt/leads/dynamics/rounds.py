@@ -29,8 +29,8 @@ from forecourt.leads.slots import Slots
 from forecourt.leads.steps import OnStep, Step
 from forecourt.security.dynamics_connections import DynamicsConnection
 
-CALL_SECONDS = 30.0
-"""One push, its token among it; so long is an answer waited for."""
+CALL_SECONDS = 60.0
+"""One push, its token among it: plug-ins of the tenant run within it."""
 
 METADATA_SECONDS = 20.0
 """Reading a tenant's lead table; what is left of the write window is for the pushes after it."""

@@ -1,0 +1,183 @@
+"""The sweeper wakes what is due to Dynamics: fairly, and not where nobody may call."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from forecourt.leads.dynamics.budget import Spent
+from forecourt.leads.sweep import Swept
+from forecourt.storage.sweeps import PostgresSweeps
+from tests.support.dynamics_delivery import DynamicsScene, connect_dynamics
+from tests.support.lead_delivery import lead_body
+from tests.support.sweeping import new_sweeper
+
+
+@pytest.fixture
+def scene(database_url: str) -> Iterator[DynamicsScene]:
+    scene = DynamicsScene(database_url)
+    yield scene
+    scene.close()
+
+
+def add_due(scene: DynamicsScene, dealership: int, count: int = 1) -> list[str]:
+    """Store leads no message is on its way for."""
+    leads = [str(uuid4()) for _ in range(count)]
+    for lead in leads:
+        scene.store(lead_body(dealership, lead))
+    scene.scene.execute("UPDATE lead_delivery SET woken_until = NULL")
+    return leads
+
+
+def sweep(scene: DynamicsScene) -> list[tuple[str, str]]:
+    before = len(scene.queue.wake_ups)
+    new_sweeper(scene.scene, queue=scene.queue).sweep_once()
+    return [(w.target, str(w.external_id)) for w in scene.queue.wake_ups[before:]]
+
+
+def test_what_no_message_is_on_its_way_for_is_woken_once(scene: DynamicsScene) -> None:
+    (lead,) = add_due(scene, scene.add_dealership())
+
+    assert sweep(scene) == [("Dynamics", lead)]
+    assert sweep(scene) == []
+    scene.scene.pass_time("121 s", "lead_delivery")
+    assert sweep(scene) == [("Dynamics", lead)]
+
+
+def test_dealerships_take_turns_and_none_has_more_than_ten_awake(scene: DynamicsScene) -> None:
+    many, few = scene.add_dealership(), scene.add_dealership()
+    first = add_due(scene, many, 15)
+    (second,) = add_due(scene, few)
+
+    woken = [lead for _, lead in sweep(scene)]
+
+    assert len(woken) == 11
+    assert set(woken[:2]) == {first[0], second}
+
+
+@pytest.mark.parametrize(
+    "silenced",
+    [
+        "UPDATE system_settings SET value = 'false' WHERE key = 'dynamics_push_enabled'",
+        "UPDATE dynamics_connection SET is_active = false",
+        (
+            "UPDATE dynamics_connection SET hold_reason = 'Refused.',"
+            " hold_until = now() + interval '1 minute'"
+        ),
+        (
+            "INSERT INTO circuit_breaker (target, environment, open_until)"
+            " SELECT 'Dynamics', base_url, now() + interval '1 minute' FROM dynamics_connection"
+        ),
+    ],
+    ids=["flag", "switch", "hold", "breaker"],
+)
+def test_nobody_is_woken_where_nobody_may_call(scene: DynamicsScene, silenced: str) -> None:
+    add_due(scene, scene.add_dealership())
+    scene.scene.execute(silenced)
+
+    assert sweep(scene) == []
+    assert not PostgresSweeps(scene.database).awaits_waking(10)
+
+
+def test_nobody_is_woken_for_a_user_that_was_asked_to_be_silent(scene: DynamicsScene) -> None:
+    dealership = scene.add_dealership()
+    add_due(scene, dealership)
+    connection = scene.vault.load(dealership)
+    assert connection is not None
+    grant = scene.budget.take(connection.budget_scope, connection.connection_id, 1)
+    spent = Spent(requests=1, refused_for=60.0)
+    scene.budget.give_back(connection.budget_scope, grant, spent)
+
+    assert sweep(scene) == []
+    assert not PostgresSweeps(scene.database).awaits_waking(10)
+    assert PostgresSweeps(scene.database).awaits_waking(70)
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        "UPDATE dynamics_connection SET hold_reason = 'Refused.', hold_until = now()",
+        (
+            "INSERT INTO circuit_breaker (target, environment, open_until)"
+            " SELECT DISTINCT 'Dynamics', base_url, now() FROM dynamics_connection"
+        ),
+    ],
+    ids=["hold", "breaker"],
+)
+def test_one_is_woken_to_try_what_was_closed(scene: DynamicsScene, over: str) -> None:
+    add_due(scene, scene.add_dealership(), 3)
+    scene.scene.execute(over)
+
+    assert len(sweep(scene)) == 1
+    assert sweep(scene) == []
+
+
+def test_one_connection_tries_for_all_of_an_organisation(scene: DynamicsScene) -> None:
+    for _ in range(2):
+        add_due(scene, scene.add_dealership())
+    scene.scene.execute(
+        "INSERT INTO circuit_breaker (target, environment, open_until)"
+        " SELECT DISTINCT 'Dynamics', base_url, now() FROM dynamics_connection"
+    )
+
+    assert len(sweep(scene)) == 1
+
+
+def test_what_lost_its_connection_is_woken_to_be_parked(scene: DynamicsScene) -> None:
+    dealership = scene.add_dealership()
+    add_due(scene, dealership, 3)
+    scene.scene.execute("DELETE FROM dynamics_connection")
+
+    assert len(sweep(scene)) == 1
+    scene.wake(dealership)
+
+    rows = scene.scene.rows("SELECT state, last_error_code FROM lead_delivery")
+    assert {(row["state"], row["last_error_code"]) for row in rows} == {("failed", "NO_CONNECTION")}
+
+
+def test_leases_of_dead_workers_are_freed_whole(scene: DynamicsScene) -> None:
+    dealership = scene.add_dealership()
+    (lead,) = add_due(scene, dealership)
+    connection = scene.vault.load(dealership)
+    assert connection is not None
+    (claim,) = scene.ledger.claim(connection, limit=10, worker="dead")
+    scene.scene.execute("UPDATE lead_delivery SET delivered_fields = '{}', payload_hash = 'x'")
+    sweeper = new_sweeper(scene.scene, queue=scene.queue)
+    assert sweeper.sweep_once() == Swept()
+
+    scene.scene.pass_time("151 s", "lead_delivery")
+    assert sweeper.sweep_once() == Swept(freed=1)
+
+    row = scene.row(lead)
+    assert (row["state"], row["attempts"]) == ("pending", claim.attempts)
+    assert (row["delivered_fields"], row["payload_hash"]) == (None, None)
+    assert 115 < row["due_in"] <= 120
+
+
+def test_easycars_and_dynamics_are_woken_for_themselves(scene: DynamicsScene) -> None:
+    dealership = scene.scene.add_dealership()
+    connect_dynamics(scene.scene, dealership)
+    (lead,) = add_due(scene, dealership)
+
+    assert sorted(sweep(scene)) == [("Dynamics", lead), ("EasyCars", lead)]
+
+
+def test_what_somebody_switched_off_rings_no_alarm(scene: DynamicsScene) -> None:
+    add_due(scene, scene.add_dealership())
+    scene.scene.pass_time("2 hours", "lead_delivery")
+    sweeps = PostgresSweeps(scene.database)
+    assert sweeps.gauges()["DeliveriesDue"] == 1
+    assert sweeps.gauges()["OldestDueSeconds"] >= 7_200
+
+    scene.scene.execute("UPDATE dynamics_connection SET is_active = false")
+
+    assert (sweeps.gauges()["DeliveriesDue"], sweeps.gauges()["OldestDueSeconds"]) == (0, 0)
+
+
+def test_a_queue_that_is_away_leaves_deliveries_asleep(scene: DynamicsScene) -> None:
+    (lead,) = add_due(scene, scene.add_dealership())
+    scene.queue.takes_wake_ups = False
+
+    assert new_sweeper(scene.scene, queue=scene.queue).sweep_once().interrupted
+
+    assert scene.row(lead)["woken_until"] is None
