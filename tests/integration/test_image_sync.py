@@ -317,6 +317,18 @@ def test_image_sync_switched_off_queues_nothing(world: World) -> None:
     assert world.bench.images.requests == []
 
 
+def test_what_was_queued_before_image_sync_was_switched_off_stays_due(world: World) -> None:
+    world.feed(world.server.picture("/a"))
+    switch = "UPDATE system_settings SET value = %s WHERE key = 'easycar_image_sync_enabled'"
+    world.bench.execute(switch, "false")
+    assert world.work()
+    assert (world.server.asked, world.row["images_done"]) == ([], None)
+    world.bench.execute(switch, "true")
+    world.feed(world.server.picture("/a"))
+    assert world.work()
+    assert world.shown == ["/a"]
+
+
 def test_a_vehicle_that_is_gone_or_the_dealers_own_is_left(world: World) -> None:
     world.feed(world.server.picture("/a"))
     world.bench.execute("UPDATE vehicle SET data_source = 'Manual'")

@@ -125,7 +125,10 @@ class Galleries(Protocol):
     """The vehicles' galleries in the database; each method is one short transaction."""
 
     def load(self, request: ImageRequest) -> Gallery | None:
-        """Return a vehicle's gallery; None where the vehicle is gone or a person's own."""
+        """Return a vehicle's gallery.
+
+        None where the vehicle is gone or a person's own, and while image sync is switched off.
+        """
         ...
 
     def stored_content(self, request: ImageRequest, content_hash: bytes) -> Stored | None:

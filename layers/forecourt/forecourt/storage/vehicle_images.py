@@ -21,13 +21,19 @@ from forecourt.storage.postgres import Connection, Database
 ORPHAN_DAYS = 7
 """How long a picture the feed dropped is kept: a feed that drops one by mistake brings it back."""
 
-_VEHICLE = """
+_IS_ON = """NOT EXISTS (
+    SELECT FROM system_settings s
+    WHERE s.key = 'easycar_image_sync_enabled'
+      AND lower(btrim(s.value)) IN ('false', 'off', 'no', '0'))"""
+
+# Switched off, what is on the queue is left too: its vehicles stay due.
+_VEHICLE = f"""
 SELECT images_wanted, easycars_raw_data ->> 'ImageURLs' AS image_urls,
        CASE jsonb_typeof(images) WHEN 'array' THEN jsonb_array_length(images) ELSE 0 END AS shown
 FROM vehicle
 WHERE id = %(vehicle_id)s AND dealership_id = %(dealership_id)s AND data_source = 'EasyCars'
-  AND images_wanted IS NOT NULL
-"""
+  AND images_wanted IS NOT NULL AND {_IS_ON}
+"""  # noqa: S608 - the part is a constant of this file
 
 _PICTURES = """
 SELECT source_url, state, attempts, stored_key, stored_url
@@ -100,7 +106,7 @@ WHERE id = %(log_id)s AND dealership_id = %(dealership_id)s
 """
 
 # Images are due where what is shown is not what is wanted, and where an orphan's time is over.
-_DUE = """
+_DUE = f"""
 SELECT due.id FROM (
     SELECT v.id FROM vehicle v
     WHERE v.dealership_id = %(dealership_id)s AND v.data_source = 'EasyCars'
@@ -111,11 +117,9 @@ SELECT due.id FROM (
     WHERE i.dealership_id = %(dealership_id)s
       AND i.orphaned_at < now() - make_interval(days => %(days)s)
 ) due
-WHERE NOT EXISTS (SELECT FROM system_settings s
-                  WHERE s.key = 'easycar_image_sync_enabled'
-                    AND lower(btrim(s.value)) IN ('false', 'off', 'no', '0'))
+WHERE {_IS_ON}
 ORDER BY due.id
-"""
+"""  # noqa: S608 - the part is a constant of this file
 
 
 class PostgresGalleries:
@@ -134,7 +138,7 @@ class PostgresGalleries:
         self._read_urls = read_urls
 
     def load(self, request: ImageRequest) -> Gallery | None:
-        """Return a vehicle's gallery; None where the vehicle is gone or a person's own."""
+        """Return a vehicle's gallery; None where there is nothing to do for it now."""
         names = _names(request)
         with self._database.transaction() as connection:
             cursor = connection.cursor(row_factory=dict_row)
