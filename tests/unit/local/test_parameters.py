@@ -26,7 +26,7 @@ def test_pictures_come_from_exactly_the_vendor_s_host_and_port(vendor: str, orig
         ),
         database_secret_arn="arn:aws:secretsmanager:ap-southeast-2:1:secret:x",
         easycars_url=vendor,
-        dynamics_url=None,
+        dynamics_url="http://127.0.0.1:1",
         issuer_url="http://127.0.0.1:1/issuer",
         pictures_url="http://127.0.0.1:1/pictures",
     )
