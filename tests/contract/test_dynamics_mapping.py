@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid5
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -16,8 +17,9 @@ from forecourt.dynamics.lead_sink import DynamicsLeadSink
 from forecourt.leads.dynamics.sink import DynamicsPush, Standing
 from forecourt.leads.lead import Lead, LeadAddress, Rating, VehicleInterest
 from forecourt.security.dynamics_connections import DEFAULT_KEY_COLUMN, DynamicsConnection
-from local.dataverse_simulator import DataverseSimulator
-from local.dataverse_simulator.columns import Column, Kind
+from local.dataverse_simulator import Account, DataverseSimulator
+from local.dataverse_simulator.columns import Column, Kind, hunter_columns, later_columns
+from local.dataverse_simulator.table import LeadTable
 from tests.support.dynamics_leads import accepted_leads, older_leads
 from tests.support.dynamics_tenants import COMPANY, CONNECTION, FIRST_TRY
 from tests.support.easycars import LEAD
@@ -65,14 +67,18 @@ def simulator() -> Iterator[DataverseSimulator]:
         yield simulator
 
 
-def connect(simulator: DataverseSimulator, index: int, columns: str) -> Iterator[Tenant]:
-    account = simulator.accounts()[index]
-    table = simulator.table(account.environment_url)
+def furnish(table: LeadTable, columns: str) -> None:
+    """Give a tenant a set of columns, and the key in any case."""
     table.use_set(columns)
     if DEFAULT_KEY_COLUMN not in table.columns():
         table.add_column(Column(DEFAULT_KEY_COLUMN, Kind.STRING, max_length=100))
     if table.active_key([DEFAULT_KEY_COLUMN]) is None:
         table.add_key("hnt_forecourt", [DEFAULT_KEY_COLUMN], status="Active")
+
+
+@contextmanager
+def connect(simulator: DataverseSimulator, account: Account, columns: str) -> Iterator[Tenant]:
+    furnish(simulator.table(account.environment_url), columns)
     connection = replace(
         CONNECTION,
         environment_url=account.environment_url,
@@ -88,7 +94,19 @@ def connect(simulator: DataverseSimulator, index: int, columns: str) -> Iterator
 
 @pytest.fixture(scope="module", params=["all", "stock"])
 def tenant(request: pytest.FixtureRequest, simulator: DataverseSimulator) -> Iterator[Tenant]:
-    yield from connect(simulator, 0 if request.param == "all" else 1, request.param)
+    account = simulator.accounts()[0 if request.param == "all" else 1]
+    with connect(simulator, account, request.param) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def odd_account(simulator: DataverseSimulator) -> Account:
+    """An environment of its own, whose table changes as the others' must not."""
+    account = replace(
+        simulator.accounts()[0], environment_url="https://odd.crm6.dynamics.com", columns="all"
+    )
+    simulator.add_account(account)
+    return account
 
 
 def numbered(lead: Lead, name: str) -> Lead:
@@ -161,9 +179,7 @@ def test_an_edit_changes_and_empties_columns(tenant: Tenant) -> None:
     assert tenant.simulator.invalid_requests() == []
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, max_examples=40)
 @given(lead=accepted_leads | older_leads, later=accepted_leads, number=st.uuids(version=4))
 def test_no_lead_makes_an_invalid_request(
     tenant: Tenant, lead: Lead, later: Lead, number: Any
@@ -177,3 +193,52 @@ def test_no_lead_makes_an_invalid_request(
     assert tenant.push(edited, standing)[0].fields == {}
     assert tenant.simulator.invalid_requests() == []
     assert tenant.there(lead)["lastname"]
+
+
+def altered(column: Column) -> st.SearchStrategy[dict[str, Any] | None]:
+    """How another tenant may have made a custom column, or None for not at all."""
+    changes: st.SearchStrategy[dict[str, Any]] = st.just({})
+    if column.kind in {Kind.STRING, Kind.MEMO}:
+        changes = st.integers(1, 300).map(lambda length: {"maxLength": length})
+    elif column.kind is Kind.PICKLIST:
+        labels = st.lists(st.sampled_from([*(column.options or {}), "Other words"]), unique=True)
+        changes = labels.map(
+            lambda kept: {"options": {label: 5 + at for at, label in enumerate(kept)}}
+        )
+    elif column.kind in {Kind.INTEGER, Kind.DECIMAL}:
+        changes = st.integers(1, 90).map(lambda most: {"min": 0, "max": most})
+    return st.none() | changes
+
+
+TENANTS = st.fixed_dictionaries({
+    column.name: altered(column)
+    for column in (*hunter_columns(), *later_columns())
+    if column.name != DEFAULT_KEY_COLUMN
+})  # fmt: skip
+
+
+@settings(deadline=None, max_examples=30)
+@given(changes=TENANTS, lead=accepted_leads, number=st.uuids(version=4))
+def test_no_tenant_is_too_odd(
+    simulator: DataverseSimulator,
+    odd_account: Account,
+    changes: dict[str, Any],
+    lead: Lead,
+    number: Any,
+) -> None:
+    with connect(simulator, odd_account, "all") as tenant:
+        table = simulator.table(tenant.connection.environment_url)
+        for name, change in changes.items():
+            if change is None:
+                table.remove_column(name)
+            else:
+                table.change_column(name, change)
+        metadata = tenant.sink.read_metadata(tenant.connection, seconds=SECONDS)
+        odd = replace(tenant, connection=replace(tenant.connection, metadata=metadata))
+        lead = replace(lead, external_id=number)
+
+        _, standing = odd.push(lead, FIRST_TRY)
+        _, standing = odd.push(lead, standing)
+
+        assert odd.push(lead, standing)[0].fields == {}
+        assert simulator.invalid_requests() == []
