@@ -41,7 +41,7 @@ def retry(admin: AdminClient, lead: UUID) -> Answered:
 
 
 def dynamics_row(database: Database, lead: UUID) -> dict[str, Any]:
-    row = database.connection().execute(
+    row: tuple[Any, ...] = database.connection().execute(
         "SELECT to_jsonb(d) FROM lead_delivery d JOIN lead l ON l.id = d.lead_id"
         " WHERE l.external_id = %s AND d.target = 'Dynamics'",
         (lead,),
