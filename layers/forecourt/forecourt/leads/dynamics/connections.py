@@ -19,7 +19,7 @@ METADATA_LAST_SECONDS = 24 * 3600.0
 METADATA_FRESH_SECONDS = 300.0
 """Metadata that were read this lately are what the tenant has; asking again would say the same."""
 
-METADATA_REQUESTS = 5
+METADATA_REQUESTS = 10
 """How many requests a reading of metadata is taken for in the budget, at most what it makes."""
 
 _MOST_KEPT = 200
