@@ -214,9 +214,14 @@ def test_one_failing_dealership_stops_no_other_and_fails_the_run_at_its_end(
     assert functions.times("summary") == 1
 
 
-def test_a_dealership_that_may_succeed_later_is_tried_again_twice(server: HttpServer) -> None:
+@pytest.mark.parametrize(
+    "error", ["RetryableError", "Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"]
+)
+def test_a_dealership_that_may_succeed_later_is_tried_again_twice(
+    server: HttpServer, error: str
+) -> None:
     functions = ToldFunctions([1, 2])
-    functions.errors[1] = ["RetryableError", "RetryableError"]
+    functions.errors[1] = [error, error]
 
     ended, counts = run(server, functions)
 

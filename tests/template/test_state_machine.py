@@ -25,7 +25,11 @@ RETRIED = {
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    # What Lambda says of a sandbox that ended: without an error type, out of time, by itself.
     "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
 }
 
 
