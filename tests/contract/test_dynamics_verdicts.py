@@ -61,6 +61,7 @@ REFUSALS: list[tuple[int, str, type[ForecourtError], str]] = [
     (429, "0x80072321", RetryableError, "RATE_LIMITED"),
     (429, "0x80072326", RetryableError, "RATE_LIMITED"),
     (429, "", RetryableError, "RATE_LIMITED"),
+    (429, "0x80040333", RetryableError, "RATE_LIMITED"),
     (500, "0x80044150", RetryableError, "SQL_BUSY"),
     (500, "0x80044151", RetryableError, "SQL_BUSY"),
 ]
@@ -339,7 +340,7 @@ def test_only_columns_that_were_sent_are_named(write: Any) -> None:
 )
 def test_the_column_a_value_does_not_fit_is_named(write: Any, code: str, reason: str) -> None:
     dataverse = ScriptedDataverse()
-    said = "A validation error occurred. The value Secret Pty Ltd of 'hnt_source' is wrong."
+    said = "A validation error occurred. Secret Pty Ltd is wrong for property 'hnt_source'."
     dataverse.will(refusal(400, code, said))
 
     with pytest.raises(PermanentError) as failure:
