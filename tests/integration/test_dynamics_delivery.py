@@ -139,6 +139,19 @@ def test_connections_of_a_batch_take_turns(scene: DynamicsScene) -> None:
     assert 10 <= [str(push.external_id) for push in scene.sink.sent].index(LEAD) < 20
 
 
+def test_no_connection_waits_for_what_another_was_refused(scene: DynamicsScene) -> None:
+    refused, other = scene.add_dealership(), scene.add_dealership(url="https://b.crm6.dynamics.com")
+    for dealership in (refused, other):
+        scene.store(lead_body(dealership))
+    scene.sink.will(RetryableError("RATE_LIMITED", "Said so.", target="Dynamics", retry_after=45.0))
+
+    scene.wake(refused, other)
+
+    assert scene.slept == []
+    states = scene.scene.rows("SELECT state FROM lead_delivery ORDER BY id")
+    assert [row["state"] for row in states] == ["pending", "delivered"]
+
+
 def test_another_message_goes_on_when_the_time_for_one_connection_is_over(
     scene: DynamicsScene,
 ) -> None:

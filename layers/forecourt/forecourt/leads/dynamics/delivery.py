@@ -213,10 +213,11 @@ class DynamicsDelivery:
                 continue
             end = self._rounds.run(work, worker, seconds_left)
             work.rounds += 1
-            in_vain = in_vain + 1 if end.wait else 0
             if end.wait > _SLEPT_SECONDS:
                 left_over[work.dealership_id] = end.wait
-            elif end.wait or end.more:
+                continue
+            in_vain = in_vain + 1 if end.wait else 0
+            if end.wait or end.more:
                 turns.append(work)
             if in_vain and in_vain >= len(turns) and turns:
                 self._sleep(end.wait)
