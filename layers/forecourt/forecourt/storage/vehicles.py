@@ -127,8 +127,8 @@ def known(
     """
     rows = connection.execute(
         _KNOWN, {"dealership_id": dealership_id, "scope": scope, "since": since}
-    )
-    return {row[0]: KnownVehicle(*row[1:]) for row in rows}
+    ).fetchall()
+    return {row[0]: KnownVehicle._make(row[1:]) for row in rows}
 
 
 def upsert_all(
