@@ -127,9 +127,8 @@ def test_a_whole_company_fills_every_column_it_is_the_source_of() -> None:
     assert held["jobtitle"] == "Fleet manager"
     assert held["address1_country"] == "AU"
     assert held["emailaddress1"] == LEAD.email
-    assert result.left_out == (
-        'hnt_segment: left out, as neither the configuration nor the tenant knows "Migration".',
-    )
+    unmapped = 'left out, as there is no integer for "Migration" in the connection\'s optionSets.'
+    assert result.left_out == (f"hnt_segment: {unmapped}",)
 
 
 def test_a_tenant_without_custom_columns_gets_the_core_ones() -> None:
@@ -214,10 +213,10 @@ def test_an_unknown_label_is_left_out_and_reported_never_guessed() -> None:
     result = mapped(company)
 
     assert result.columns["hnt_huntertenantsize"] is result.columns["hnt_referraltype"] is None
-    unknown = "left out, as neither the configuration nor the tenant knows"
+    neither = "in the connection's optionSets and no such option in the tenant."
     assert result.left_out == (
-        f"hnt_huntertenantsize: {unknown} the lead's value.",
-        f'hnt_referraltype: {unknown} "solution-provider".',
+        f"hnt_huntertenantsize: left out, as there is no integer for the lead's value {neither}",
+        f'hnt_referraltype: left out, as there is no integer for "solution-provider" {neither}',
     )
 
 

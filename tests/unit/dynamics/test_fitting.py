@@ -103,7 +103,10 @@ def test_an_unknown_label_is_left_out_and_never_guessed() -> None:
     note = fitted(HEAT, secret).note or ""
 
     assert fitted(HEAT, secret).value is None
-    assert "neither the configuration nor the tenant knows the lead's value" in note
+    assert note == (
+        "left out, as there is no integer for the lead's value in the connection's optionSets "
+        "and no such option in the tenant."
+    )
     assert secret not in note
     assert '"Tepid"' in (fitted(HEAT, "Tepid", is_ours=True).note or "")
 
@@ -133,7 +136,10 @@ def test_another_name_of_the_option_is_tried_in_turn() -> None:
 
 
 def test_a_choice_that_only_configuration_can_map_is_not_matched_by_name() -> None:
-    assert fitted(HEAT, "Hot", only_configured=True).value is None
+    assert fitted(HEAT, "Hot", only_configured=True, is_ours=True) == Fitted(
+        value=None,
+        note='left out, as there is no integer for "Hot" in the connection\'s optionSets.',
+    )
     assert fitted(HEAT, "Hot", only_configured=True, options={"Hot": 2}).value == 2
 
 

@@ -163,9 +163,10 @@ def _fit_choice(wish: Wish, column: Column, options: Mapping[str, int]) -> Fitte
         if found is not None:
             return Fitted(value=found)
     shown = f'"{value}"' if wish.is_ours else "the lead's value"
-    return Fitted(
-        value=None, note=f"left out, as neither the configuration nor the tenant knows {shown}."
-    )
+    missing = f"no integer for {shown} in the connection's optionSets"
+    if not wish.only_configured:
+        missing += " and no such option in the tenant"
+    return Fitted(value=None, note=f"left out, as there is {missing}.")
 
 
 def _integer_of(labels: tuple[str, ...], options: Mapping[str, int]) -> int | None:
