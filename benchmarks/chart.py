@@ -14,12 +14,12 @@ _STEP = 22
 _TITLE = 26
 _GAP = 18
 _MARGIN = 12
-_FOOT = 30
+_FOOT = 18
 
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600; font-size: 13px }
-.foot { fill: #57606a }
+.foot { fill: #57606a; font-size: 11px }
 .ours { fill: #0a7d55 }
 .floor { fill: #8c959f }
 .peer { fill: #b4542a }
@@ -77,8 +77,10 @@ def draw(panels: Sequence[Panel], conditions: str) -> str:
             parts.append(_text(_LABELS + width + 6, y + 12, _milliseconds(bar.value)))
             y += _STEP
         y += _GAP
-    parts.append(_text(0, y + 6, f"Logarithmic scale. {conditions}", "foot"))
-    height = y + _FOOT
+    for line in ("Logarithmic scale.", conditions):
+        parts.append(_text(0, y + 6, line, "foot"))
+        y += _FOOT
+    height = y
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
