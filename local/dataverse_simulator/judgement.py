@@ -242,6 +242,7 @@ def _read_body(request: RawRequest) -> dict[str, Any]:
         body = json.loads(
             request.body.decode(), parse_float=Decimal, parse_constant=_refuse_constant
         )
+        json.dumps(body, ensure_ascii=False, default=str).encode()  # half a pair is no text
     except ValueError as error:
         message = "Error identified in Payload provided by the user: the body is not JSON."
         raise bad_request(BAD_PAYLOAD, message) from error

@@ -28,7 +28,7 @@ BAD_VALUES = [
     ({"nothing": 1}, "0x80048d19"),
     ({"Subject": "names are case sensitive"}, "0x80048d19"),
     ({"hnt_prioritylabel": "not in this tenant"}, "0x80048d19"),
-    ({"ownerid": "a plain lookup"}, "0x80048d19"),
+    ({"ownerid": "00000000-0000-0000-0000-000000000001"}, "0x80048d19"),
     ({"subject": 5}, "0x80048d19"),
     ({"subject": "x" * 301}, "0x80044331"),
     ({"subject": "\U0001f697" * 151}, "0x80044331"),
@@ -93,7 +93,16 @@ def test_a_value_that_suits_is_kept(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'"x"', b'{"revenue": NaN}', b'{"subject": "\xff"}']
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b'{"revenue": NaN}',
+        b'{"subject": "\xff"}',
+        b'{"subject": "\\ud800"}',
+    ],
 )
 def test_a_body_that_is_no_json_object_is_400(caller: DataverseCaller, body: bytes) -> None:
     assert code_of(caller.call("POST", "leads", body)) == (400, "0x80048d19")
