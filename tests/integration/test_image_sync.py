@@ -309,6 +309,36 @@ def test_with_little_time_left_it_goes_on_later(world: World) -> None:
     assert world.work()
 
 
+def test_what_failed_before_lets_the_others_go_first(world: World) -> None:
+    world.server.pictures["/slow"] = 503
+    world.feed(world.server.url("/slow"))
+    assert not world.work()
+    clock = iter([0.0, 0.0, 50.0])
+    world.sync = ImageSync(
+        source=world.source,
+        store=S3ImageStore(BUCKET, BASE),
+        galleries=PostgresGalleries(world.database, read_urls=split_list),
+        clock=lambda: next(clock),
+    )
+    world.feed(world.server.url("/slow"), world.server.picture("/b"))
+
+    assert not world.work(seconds_left=100)
+
+    assert world.server.asked == ["/slow", "/b"]
+    assert world.shown == ["/b"]
+
+
+def test_a_vehicle_that_left_the_feed_waits_for_no_pictures(world: World) -> None:
+    pictures = world.server.url("/a")
+    world.feed(pictures)
+    world.bench.run(world.dealership, item("13"))
+    world.bench.images.requests.clear()
+    world.bench.run(world.dealership, item("13"))
+    assert world.bench.images.requests == []
+    world.bench.run(world.dealership, item("13"), item("12", ImageURLs=pictures))
+    assert [one.vehicle_id for one in world.bench.images.requests] == [world.row["id"]]
+
+
 def test_image_sync_switched_off_queues_nothing(world: World) -> None:
     world.bench.execute(
         "UPDATE system_settings SET value = 'false' WHERE key = 'easycar_image_sync_enabled'"

@@ -69,7 +69,7 @@ class ImageSync:
         until = self._clock() + seconds_left
         done: dict[str, Picture] = {}
         counts: Counter[str] = Counter()
-        for position, url in enumerate(gallery.urls, start=1):
+        for position, url in _by_turns(gallery):
             picture = gallery.pictures.get(url)
             if picture is None or picture.state is PictureState.PENDING:
                 if self._clock() + _SECONDS_FOR_ONE > until:
@@ -133,6 +133,19 @@ class ImageSync:
             shown = urls if urls and not gallery.shown else None
         self._galleries.show(request, gallery.wanted, shown, complete=complete)
         return complete
+
+
+def _by_turns(gallery: Gallery) -> list[tuple[int, str]]:
+    """Return positions and addresses, those that failed before last.
+
+    So however many are slow to fail, the others do not wait for them to be given up.
+    """
+
+    def tries(entry: tuple[int, str]) -> int:
+        picture = gallery.pictures.get(entry[1])
+        return picture.tries if picture and picture.state is PictureState.PENDING else 0
+
+    return sorted(enumerate(gallery.urls, start=1), key=tries)
 
 
 def _known_format(body: bytes) -> PictureFormat:
