@@ -67,7 +67,7 @@ _members: dict[str, st.SearchStrategy[Any]] = {
     ),
 }
 
-companies = st.fixed_dictionaries({}, optional=_members).filter(lambda one: len(one) <= 30)
+companies = st.fixed_dictionaries({}, optional=_members)
 """Companies as intake accepts them."""
 
 _emails = st.sampled_from(

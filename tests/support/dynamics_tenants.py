@@ -119,6 +119,7 @@ COMPANY: Mapping[str, Any] = {
     "country": "AU", "job_title": "Fleet manager", "provider": "M365", "tenant_size": "small",
     "contact_emails": ["a@acme.example", {"email": "b@acme.example"}, {"value": "c@acme.example"}],
     "contact_quality_score": 0, "linkedin_pattern": "{first}.{last}", "readiness_score": 100,
+    "nameservers": ["ns1.acme.example"],
     "segment": "Migration", "technical_heat": "Hot", "commercial_segment": "GREENFIELD",
     "commercial_heat": "HIGH", "priority_category": "P1",
     "priority_label": "P1 High Potential Greenfield", "referral_id": "r-1",

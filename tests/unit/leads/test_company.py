@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from forecourt.leads.company import company_faults, company_values
+from forecourt.leads.company import MOST_MEMBERS, company_faults, company_values
 from tests.support.dynamics_tenants import COMPANY
 
 
@@ -18,6 +18,22 @@ def test_every_member_may_be_written_as_the_reference_or_the_api_writes() -> Non
 
     assert company_faults(COMPANY) == company_faults(camel) == []
     assert company_values(COMPANY) == company_values(camel) == COMPANY
+
+
+def test_a_whole_row_of_the_source_is_a_company() -> None:
+    row = COMPANY | {
+        "company_id": 12, "company_updated_at": "2026-03-01T02:00:00Z", "scanned_at": None,
+        "score_updated_at": "2026-03-01T02:00:00Z", "signal_id": 4, "spf": True, "dkim": False,
+        "dmarc_policy": "none", "dmarc_coverage": 50, "mx_root": "outlook.com",
+        "local_provider": None, "registrar": "Acme", "expires_at": "2027-01-01",
+        "scan_status": "completed", "score_id": 7, "reason": "MX at Microsoft",
+        "d365_lead_id": None, "d365_sync_status": "pending", "d365_sync_last_at": None,
+        "d365_sync_error": None,
+    }  # fmt: skip
+
+    assert company_faults(row) == []
+    assert len(row) <= MOST_MEMBERS
+    assert company_values(row) == COMPANY
 
 
 def test_a_member_in_both_spellings_is_refused() -> None:
@@ -43,7 +59,14 @@ def test_a_member_in_both_spellings_is_refused() -> None:
         ("confidence", 2**54, "must be a number between -2^53 and 2^53"),
         ("contact_emails", ["a@b.co"] * 21, "must have at most 20 members"),
         ("contact_emails", "x" * 256, "must have at most 255 characters"),
-        ("nameservers", ["ns1.example"], "must be a text, a number, true, false or null"),
+        ("registrars", ["Acme"], "must be a text, a number, true, false or null"),
+        ("nameservers", ["ns"] * 21, "must have at most 20 members"),
+        ("nameservers", ["ns", 1], "must be a list of texts, each of at most 255 characters"),
+        (
+            "nameservers",
+            "ns1.acme.example",
+            "must be a list of texts, each of at most 255 characters",
+        ),
     ],
 )
 def test_a_value_that_is_none_is_named(name: str, value: Any, cure: str) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-MOST_MEMBERS = 30
+MOST_MEMBERS = 60
 _LONGEST_TEXT = 500
 _LARGEST_NUMBER = 2**53
-_MOST_EMAILS = 20
-_LONGEST_EMAIL = 255
+_MOST_ITEMS = 20
+_LONGEST_ITEM = 255
 _MEMBER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _EMAIL_KEYS = ("email", "value")
 
@@ -23,7 +23,7 @@ _EMAIL_KEYS = ("email", "value")
 class _Member:
     """What a member may hold; ``limit`` is of characters of a text, of a number its upper end."""
 
-    kind: Literal["text", "score", "number", "flag", "emails"]
+    kind: Literal["text", "score", "number", "flag", "emails", "texts"]
     limit: int = _LONGEST_TEXT
 
 
@@ -40,6 +40,7 @@ _MEMBERS: Mapping[str, _Member] = {
     "contact_emails": _Member("emails"),
     "contact_quality_score": _SCORE,
     "linkedin_pattern": _Member("text", 255),
+    "nameservers": _Member("texts"),
     "readiness_score": _SCORE,
     "segment": _Member("text", 50),
     "technical_heat": _Member("text", 20),
@@ -160,13 +161,19 @@ def _score_cure(value: object, limit: int) -> str | None:
 
 def _emails_cure(value: object, _limit: int) -> str | None:
     if isinstance(value, str):
-        return _text_cure(value, _LONGEST_EMAIL)
+        return _text_cure(value, _LONGEST_ITEM)
     if not isinstance(value, list) or not all(map(_is_email_item, value)):
         return (
             "must be a list of e-mail addresses, each a text or an object with email or value, "
-            f"of at most {_LONGEST_EMAIL} characters"
+            f"of at most {_LONGEST_ITEM} characters"
         )
-    return None if len(value) <= _MOST_EMAILS else f"must have at most {_MOST_EMAILS} members"
+    return None if len(value) <= _MOST_ITEMS else f"must have at most {_MOST_ITEMS} members"
+
+
+def _texts_cure(value: object, _limit: int) -> str | None:
+    if not isinstance(value, list) or any(_text_cure(item, _LONGEST_ITEM) for item in value):
+        return f"must be a list of texts, each of at most {_LONGEST_ITEM} characters"
+    return None if len(value) <= _MOST_ITEMS else f"must have at most {_MOST_ITEMS} members"
 
 
 _CHECKS: Mapping[str, Callable[[object, int], str | None]] = {
@@ -175,16 +182,17 @@ _CHECKS: Mapping[str, Callable[[object, int], str | None]] = {
     "number": _number_cure,
     "flag": _flag_cure,
     "emails": _emails_cure,
+    "texts": _texts_cure,
 }
 
 
 def _is_email_item(item: object) -> bool:
     if isinstance(item, Mapping):
         return bool(item) and all(
-            key in _EMAIL_KEYS and _text_cure(text, _LONGEST_EMAIL) is None
+            key in _EMAIL_KEYS and _text_cure(text, _LONGEST_ITEM) is None
             for key, text in item.items()
         )
-    return _text_cure(item, _LONGEST_EMAIL) is None
+    return _text_cure(item, _LONGEST_ITEM) is None
 
 
 def _says_something(value: object) -> bool:
@@ -210,16 +218,18 @@ def _schema(member: _Member) -> dict[str, Any]:
         }
     if member.kind == "flag":
         return {"type": ["boolean", "null"]}
-    address = {"type": "string", "maxLength": _LONGEST_EMAIL}
+    text = {"type": "string", "maxLength": _LONGEST_ITEM}
+    if member.kind == "texts":
+        return {"type": ["array", "null"], "maxItems": _MOST_ITEMS, "items": text}
     nested = {
         "type": "object",
-        "properties": dict.fromkeys(_EMAIL_KEYS, address),
+        "properties": dict.fromkeys(_EMAIL_KEYS, text),
         "additionalProperties": False,
         "minProperties": 1,
     }
     return {
         "type": ["array", "string", "null"],
-        "maxLength": _LONGEST_EMAIL,
-        "maxItems": _MOST_EMAILS,
-        "items": {"anyOf": [address, nested]},
+        "maxLength": _LONGEST_ITEM,
+        "maxItems": _MOST_ITEMS,
+        "items": {"anyOf": [text, nested]},
     }

@@ -126,7 +126,7 @@ class Consent(_Part):
 class LeadSubmission(_Part):
     """One valid lead body.
 
-    ``company`` is an object for Dynamics, at most 30 members; see :mod:`forecourt.leads.company`.
+    ``company`` is an object for Dynamics, at most 60 members; see :mod:`forecourt.leads.company`.
     ``website`` is a field people do not see; whoever fills it in is a robot.
     """
 
