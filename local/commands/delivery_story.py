@@ -150,7 +150,7 @@ def _dynamics_commands(delivery: Delivery, *, is_parked: object) -> list[str]:
         return []
     lines = [f"forecourt dynamics check {delivery['dealershipId']}   # says what to mend"]
     if delivery["state"] == "failed":
-        lines.append(f"forecourt dynamics retry {delivery['leadId']}   # after that")
+        lines.append(f"forecourt deliveries retry {delivery['id']}   # after that")
     return lines
 
 

@@ -51,17 +51,18 @@ def require_possible(act: Act, delivery: Mapping[str, Any]) -> None:
 
 def refusal(act: Act, delivery: Mapping[str, Any]) -> Problem | None:
     """Return why an act makes no sense; None where it does."""
-    if delivery["target"] != "EasyCars":
+    if delivery["target"] != "EasyCars" and act is not Act.RETRY:
         return _conflict(
             "not-easycars",
-            detail="This can be done for deliveries to EasyCars only. A lead is pushed to Dynamics "
-            "365 again by POST /api/admin/dynamics/retry/{leadId} (forecourt dynamics retry LEAD).",
+            detail="This can be done for deliveries to EasyCars only: whether Dynamics has a lead "
+            "is never in doubt. Mend what lastError says, then try again (retry).",
         )
     match delivery["state"]:
         case "delivered":
             return _conflict(
                 "already-delivered",
-                detail=f"There is nothing to do: EasyCars has the lead{_as_number(delivery)}.",
+                detail=f"There is nothing to do: {delivery['target']} has the lead"
+                f"{_as_number(delivery)}.",
             )
         case "in_progress":
             return _conflict(
@@ -74,7 +75,7 @@ def refusal(act: Act, delivery: Mapping[str, Any]) -> Problem | None:
         case "unconfirmed":
             return _of_unsure(act)
         case _:
-            return _of_failed(act, delivery)
+            return _of_failed(act, delivery) if delivery["target"] == "EasyCars" else None
 
 
 def _of_pending(act: Act, delivery: Mapping[str, Any]) -> Problem | None:
@@ -119,7 +120,7 @@ def _of_failed(act: Act, delivery: Mapping[str, Any]) -> Problem | None:
 
 
 def _as_number(delivery: Mapping[str, Any]) -> str:
-    number = delivery["lead_number"]
+    number = delivery["lead_number"] if delivery["target"] == "EasyCars" else None
     return f" as number {number}" if number else ""
 
 

@@ -181,18 +181,23 @@ NOT_OVERTAKING = f"""greatest(now(), (
 
 To whoever waited for the row an outcome recorded meanwhile is not visible yet."""
 
-# One that was released and has not been tried yet is released again: its wake-up may be lost.
+# One that was released and has not been tried yet is released again: its wake-up may be lost. What
+# was deleted in Dynamics is made there again, whole.
+_GONE = "coalesce(d.last_error_code = 'DELETED_IN_DYNAMICS', false)"
 _RELEASE = f"""
 UPDATE lead_delivery d
 SET state = 'pending', attempts = 0, next_attempt_at = {NOT_OVERTAKING}, woken_until = NULL,
+    remote_id = CASE WHEN {_GONE} THEN NULL ELSE d.remote_id END,
+    delivered_fields = CASE WHEN {_GONE} THEN NULL ELSE d.delivered_fields END,
+    payload_hash = CASE WHEN {_GONE} THEN NULL ELSE d.payload_hash END,
     updated_at = now()
 FROM lead l
-WHERE d.id = %(id)s AND l.id = d.lead_id AND d.target = 'EasyCars'
+WHERE d.id = %(id)s AND l.id = d.lead_id
   AND (d.state = 'failed'
        OR (d.state = 'pending' AND d.attempts = 0 AND d.next_attempt_at <= now()))
   AND (%(dealership_id)s::integer IS NULL OR d.dealership_id = %(dealership_id)s)
-RETURNING d.id, l.external_id, d.dealership_id
-"""  # noqa: S608 - the interpolated part is a constant
+RETURNING d.id, l.external_id, d.dealership_id, d.target
+"""  # noqa: S608 - the interpolated parts are constants
 
 
 def look_at_deliveries(
@@ -333,7 +338,7 @@ def release_delivery(
     Returns
     -------
     WakeUp or None
-        What to send to the leads queue; None where there is no such failed delivery.
+        What to send to its target's queue; None where there is no such failed delivery.
     """
     row = (
         database.connection()
@@ -342,4 +347,4 @@ def release_delivery(
     )
     if row is None:
         return None
-    return WakeUp(delivery_id=row[0], external_id=row[1], dealership_id=row[2])
+    return WakeUp(delivery_id=row[0], external_id=row[1], dealership_id=row[2], target=row[3])
