@@ -21,7 +21,7 @@ def test_every_member_may_be_written_as_the_reference_or_the_api_writes() -> Non
 
 
 def test_a_whole_row_of_the_source_is_a_company() -> None:
-    row = COMPANY | {
+    row = dict(COMPANY) | {
         "company_id": 12, "company_updated_at": "2026-03-01T02:00:00Z", "scanned_at": None,
         "score_updated_at": "2026-03-01T02:00:00Z", "signal_id": 4, "spf": True, "dkim": False,
         "dmarc_policy": "none", "dmarc_coverage": 50, "mx_root": "outlook.com",
