@@ -49,7 +49,7 @@ Where the reference is silent, this is what it does:
 - a request refused with 429 does not count; coming back before ``Retry-After`` is over makes it
   grow, and closes the window until the new one is over.
 
-Batches and bulk messages are not simulated (501).
+Batches and bulk messages are not simulated (501), nor is the daily entitlement.
 """
 
 from local.dataverse_simulator.accounts import Account, default_accounts

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -128,11 +128,11 @@ def judge(vendor: Vendor, method: str, path: str, request: RawRequest) -> Call:
     try:
         organization, user = _authenticated(vendor, request.headers)
     except TokenRefusedError as error:
-        return _with(found, unauthenticated=str(error))
-    found = _with(found, organization=organization, user=user)
+        return replace(found, unauthenticated=str(error))
+    found = replace(found, organization=organization, user=user)
     if not user.application_user:
         refusal = forbidden(NO_MEMBER, "The user is not a member of the organization.")
-        return _with(found, refusal=refusal)
+        return replace(found, refusal=refusal)
     try:
         if address_refusal is not None:
             raise address_refusal
@@ -141,13 +141,8 @@ def judge(vendor: Vendor, method: str, path: str, request: RawRequest) -> Call:
         if operation not in _WITH_BODY and request.body:
             reasons.append(f"{method} takes no body.")
     except DataverseError as refusal:
-        return _with(found, refusal=refusal)
-    return _with(found, wishes=wishes, reasons=tuple(reasons), body=body)
-
-
-def _with(call: Call, **changes: Any) -> Call:  # noqa: ANN401 - attributes of the call
-    values = {name: getattr(call, name) for name in Call.__slots__}
-    return Call(**{**values, **changes})
+        return replace(found, refusal=refusal)
+    return replace(found, wishes=wishes, reasons=tuple(reasons), body=body)
 
 
 def _read_address(
