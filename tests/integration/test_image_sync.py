@@ -12,7 +12,7 @@ from forecourt.easycars.pictures import EasyCarsPictures
 from forecourt.easycars.stock_mapping import split_list
 from forecourt.errors import SkippableError
 from forecourt.images.formats import PictureFormat
-from forecourt.images.ports import ImageRequest, Stored
+from forecourt.images.ports import ImageRequest, Outcome, PictureState, Stored
 from forecourt.images.sync import MOST_TRIES, ImageSync
 from forecourt.storage.postgres import Database
 from forecourt.storage.vehicle_edits import PostgresVehicleEdits
@@ -127,6 +127,17 @@ def test_a_message_that_comes_twice_changes_nothing(world: World) -> None:
     before, writer, asked = world.row, world.writer, list(world.server.asked)
     assert world.work()
     assert (world.row, world.writer, world.server.asked) == (before, writer, asked)
+
+
+def test_of_two_workers_with_one_message_the_late_failure_undoes_nothing(world: World) -> None:
+    a = world.server.picture("/a")
+    world.feed(a)
+    world.work()
+    before = world.states()
+    late = Outcome(state=PictureState.PENDING, tries=1, code="HTTP_503")
+    galleries = PostgresGalleries(world.database, read_urls=split_list)
+    galleries.record(world.bench.images.requests[0], a, 1, late)
+    assert world.states() == before == {"/a": ("stored", 0, None)}
 
 
 def test_another_order_fetches_nothing(world: World) -> None:
