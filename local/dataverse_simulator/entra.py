@@ -13,12 +13,14 @@ from urllib.parse import parse_qsl
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 from local.dataverse_simulator.organizations import AppRegistration, Vendor
 from local.simulation.wire import Answer, RawRequest
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _DEFAULT_SCOPE = "/.default"
+_ASSERTION_ALGORITHMS = ["RS256", "PS256"]
 _ASSERTION_CLAIMS = {"aud", "iss", "sub", "jti", "exp"}
 GRANT_TYPE = "grant_type"
 CLIENT_ASSERTION_TYPE = "client_assertion_type"
@@ -30,6 +32,15 @@ INVALID_TENANT = "invalid_tenant"
 UNAUTHORIZED_CLIENT = "unauthorized_client"
 UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
 _LOGIN = "https://login.microsoftonline.com"
+
+
+class _LongHeaders(JWSRegistry):
+    """Takes assertions whose header holds the certificate itself (``x5c``)."""
+
+    max_header_length = 16_384
+
+    def __init__(self) -> None:
+        super().__init__(algorithms=_ASSERTION_ALGORITHMS)
 
 
 @dataclass
@@ -218,7 +229,7 @@ def _check_assertion(app: AppRegistration, assertion: str) -> None:
     for certificate in app.certificates:
         try:
             key = RSAKey.import_key(certificate.encode())
-            claims = jwt.decode(assertion, key, algorithms=["RS256", "PS256"]).claims
+            claims = jwt.decode(assertion, key, registry=_LongHeaders()).claims
         except (JoseError, ValueError):
             continue
         break

@@ -23,6 +23,7 @@ from forecourt.errors import (
 )
 from forecourt.security.dynamics_connections import DynamicsConnection
 from local.dataverse_simulator import DataverseSimulator
+from tests.support.certificates import certificate_pem, rsa_key
 
 FIELDS: dict[str, Any] = {
     "subject": "Toyota Corolla & others",
@@ -300,6 +301,22 @@ def test_a_client_entra_does_not_know_holds_the_connection(
     ):
         upsert(client, connection_of(simulator, **changes))
 
+    assert refused.value.code == "TOKEN_DENIED"
+    simulator.clear_requests()
+
+
+def test_a_certificate_buys_a_token_too(
+    simulator: DataverseSimulator, client: DynamicsClient, connection: DynamicsConnection
+) -> None:
+    pem = certificate_pem(key=rsa_key())
+    simulator.change_account(connection.client_id, certificate=pem.partition("-----BEGIN PRIV")[0])
+    by_certificate = connection_of(simulator, client_secret=None, certificate=SecretStr(pem))
+    stranger = replace(by_certificate, certificate=SecretStr(certificate_pem(key=rsa_key())))
+
+    assert upsert(client, by_certificate).created
+
+    with pytest.raises(AuthenticationError) as refused:
+        upsert(client, stranger)
     assert refused.value.code == "TOKEN_DENIED"
     simulator.clear_requests()
 
