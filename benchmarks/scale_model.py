@@ -67,7 +67,8 @@ LIMITS: Sequence[Limit] = (
         name=f"StockSyncReservedConcurrency, {STOCK_RESERVED} by default",
         value=STOCK_RESERVED,
         demand=lambda plan: plan.concurrency,
-        answer="a parameter; a higher setting is refused until it is raised, so that nothing is throttled",
+        answer="a parameter; a higher setting is refused until it is raised, so nothing is"
+        " throttled",
     ),
     Limit(
         name=f"EasyCars, were it to bear {ASSUMED_VENDOR_CALLS:g} calls a second",

@@ -125,7 +125,8 @@ class KnownVehicle(NamedTuple):
 
     ``content_hash`` is None where the vehicle has to be written whatever the feed says: it was
     never hashed, was removed, or came from another yard, account or environment, which is when
-    ``in_scope`` is false. ``removed`` says that an earlier feed no longer held it.
+    ``in_scope`` is false. ``removed`` says that an earlier feed no longer held it. ``pictures_due``
+    also stands where pictures of another vehicle of the dealership are to be deleted.
     """
 
     content_hash: bytes | None
@@ -135,6 +136,7 @@ class KnownVehicle(NamedTuple):
     in_scope: bool = True
     removed: bool = False
     removed_by_job: bool = False
+    pictures_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)

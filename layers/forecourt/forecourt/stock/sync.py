@@ -183,6 +183,16 @@ class StockSync:
             if removals.now:
                 count = self._store.remove_vehicles(run, removals.now, report.counts)
             report.removed(count, removals, known)
+        self._queue_images(run, report, known)
+
+    def _queue_images(
+        self, run: SyncRun, report: RunReport, known: dict[str, KnownVehicle]
+    ) -> None:
+        """Queue the vehicles whose pictures are due; on most nights there are none to look for."""
+        counts = report.counts
+        wrote = counts.created or counts.updated
+        if not wrote and not any(vehicle.pictures_due for vehicle in known.values()):
+            return
         due = self._store.due_images(run)
         report.images_queued(self._images.send(due) if due else 0, len(due))
 

@@ -105,21 +105,24 @@ SET response_summary = coalesce(response_summary, '{}') || jsonb_build_object('i
 WHERE id = %(log_id)s AND dealership_id = %(dealership_id)s
 """
 
-# Images are due where what is shown is not what is wanted, and where an orphan's time is over.
+SHOWS_TOO_LITTLE = """v.data_source = 'EasyCars' AND v.removed_from_feed_at IS NULL
+    AND v.images_wanted IS NOT NULL AND v.images_wanted IS DISTINCT FROM v.images_done"""
+"""Of a vehicle ``v``: what it shows is not what its feed wants."""
+
+OVERDUE_ORPHANS = """SELECT i.vehicle_id FROM vehicle_image i
+    WHERE i.dealership_id = %(dealership_id)s
+      AND i.orphaned_at < now() - make_interval(days => %(days)s)"""
+"""Vehicles with pictures that the feed dropped so many days ago; see :data:`ORPHAN_DAYS`."""
+
 _DUE = f"""
 SELECT due.id FROM (
-    SELECT v.id FROM vehicle v
-    WHERE v.dealership_id = %(dealership_id)s AND v.data_source = 'EasyCars'
-      AND v.removed_from_feed_at IS NULL
-      AND v.images_wanted IS NOT NULL AND v.images_wanted IS DISTINCT FROM v.images_done
+    SELECT v.id FROM vehicle v WHERE v.dealership_id = %(dealership_id)s AND {SHOWS_TOO_LITTLE}
     UNION
-    SELECT i.vehicle_id FROM vehicle_image i
-    WHERE i.dealership_id = %(dealership_id)s
-      AND i.orphaned_at < now() - make_interval(days => %(days)s)
+    {OVERDUE_ORPHANS}
 ) due
 WHERE {_IS_ON}
 ORDER BY due.id
-"""  # noqa: S608 - the part is a constant of this file
+"""  # noqa: S608 - the parts are constants of this file
 
 
 class PostgresGalleries:

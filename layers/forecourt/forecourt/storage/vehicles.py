@@ -14,6 +14,7 @@ from forecourt.errors import SkippableError
 from forecourt.security.redaction import redact
 from forecourt.stock.ports import KnownVehicle, VehicleWrite, WriteOutcome
 from forecourt.storage.postgres import TARGET, Connection
+from forecourt.storage.vehicle_images import ORPHAN_DAYS, OVERDUE_ORPHANS, SHOWS_TOO_LITTLE
 
 PLAIN_COLUMNS = (
     "make",
@@ -53,7 +54,7 @@ _plain_values = attrgetter(*PLAIN_COLUMNS)
 _BAD_ROW_CLASSES = frozenset({"22", "23", "54"})
 """SQLSTATE classes that blame one row: data exception, integrity violation, limit exceeded."""
 
-_KNOWN = """
+_KNOWN = f"""
 SELECT easycars_stock_number,
        CASE WHEN source_scope = %(scope)s AND removed_from_feed_at IS NULL
             THEN content_hash END,
@@ -62,10 +63,11 @@ SELECT easycars_stock_number,
        coalesce(last_synced_from_easycars >= %(since)s, false),
        source_scope IS NOT DISTINCT FROM %(scope)s,
        removed_from_feed_at IS NOT NULL,
-       coalesce(removed_from_feed_at >= %(since)s, false)
-FROM vehicle
+       coalesce(removed_from_feed_at >= %(since)s, false),
+       ({SHOWS_TOO_LITTLE}) OR EXISTS ({OVERDUE_ORPHANS})
+FROM vehicle v
 WHERE dealership_id = %(dealership_id)s AND easycars_stock_number IS NOT NULL
-"""
+"""  # noqa: S608 - the parts are constants of another file
 
 
 def _assignment(column: str) -> str:
@@ -126,7 +128,8 @@ def known(
         When the job's run began; what was written after it was written by the job.
     """
     rows = connection.execute(
-        _KNOWN, {"dealership_id": dealership_id, "scope": scope, "since": since}
+        _KNOWN,
+        {"dealership_id": dealership_id, "scope": scope, "since": since, "days": ORPHAN_DAYS},
     ).fetchall()
     return {row[0]: KnownVehicle._make(row[1:]) for row in rows}
 
