@@ -39,9 +39,9 @@ setup: .venv/.dev-ready ## Make .venv with everything pinned; the forecourt comm
 .venv-sam/.sam-ready: requirements/sam.txt requirements/uv.txt requirements/setup.sh
 	@requirements/setup.sh .venv-sam sam
 
-# A laptop without the npm registry goes on, and the test that needs this says so.
+# Where the npm registry is out of reach the tests that need this say so: skipped, failed with CI set.
 .venv/.asl-ready: .venv/.dev-ready $(wildcard tests/asl/package*.json) requirements/node.txt requirements/npm.sh
-	@requirements/npm.sh tests/asl && touch $@ || [ -z "$(CI)" ]
+	@requirements/npm.sh tests/asl && touch $@ || echo "asl-validator could not be installed." >&2
 
 demo: setup ## Play the main job on this machine: leads delivered, a night's stock, one dealership failing
 	@$(bin)/forecourt demo $(ARGS)
