@@ -21,6 +21,10 @@ SANDBOXES_AT_MOST = 12
 """Sandboxes of one function on this machine, unless told otherwise. Lambda refuses a call above the
 limit; a laptop has fewer places than a cloud, so here it waits for one."""
 
+MOST_SANDBOXES = 40
+"""What can be asked for: a running sandbox takes two threads of the AWS endpoint, one for its
+invocation and one for its own calls."""
+
 
 class SandboxPool:
     """The sandboxes of one function.

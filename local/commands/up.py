@@ -11,7 +11,7 @@ import typer
 
 from local.commands.output import errors, print_json, text
 from local.commands.target import DEFAULT_DATA
-from local.sandbox_pool import SANDBOXES_AT_MOST
+from local.sandbox_pool import MOST_SANDBOXES, SANDBOXES_AT_MOST
 from local.stack_options import StackOptions
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,7 +61,8 @@ def up(
         Path, typer.Option(help="Folder that keeps the database, the keys and the queues.")
     ] = DEFAULT_DATA,
     sandboxes: Annotated[
-        int, typer.Option(min=1, help="Processes of one function at once, at most.")
+        int,
+        typer.Option(min=1, max=MOST_SANDBOXES, help="Processes of one function at once, at most."),
     ] = SANDBOXES_AT_MOST,
     json_: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON when ready, and nothing else.")
