@@ -23,7 +23,7 @@ FIRST, SAME, SOME, ALL = JOBS
 ROUND_TRIP = 0.0012
 """What lies between a function and its database on AWS (design 8), in seconds."""
 
-SECONDS_FOR_ONE = 5.0
+SECONDS_FOR_ONE = 3.0
 """So long a contender is measured again and again at one job; at least once, whatever it takes."""
 
 _WARM_UP_VEHICLES = 50
