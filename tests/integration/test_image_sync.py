@@ -287,6 +287,17 @@ def test_what_the_feed_dropped_is_forgotten_after_a_week(world: World) -> None:
     assert world.server.asked == ["/a", "/b"]
 
 
+def test_a_picture_that_is_shown_meanwhile_is_not_forgotten(world: World) -> None:
+    world.feed(world.server.picture("/a"))
+    world.work()
+    world.server.pictures["/b"] = 503
+    for _ in range(2):
+        world.feed(world.server.url("/b"))
+        assert not world.work()
+        let_pass(world.database, (ORPHAN_DAYS + 1) * 86_400)
+    assert (world.shown, world.kept) == (["/a"], 1)
+
+
 def test_what_comes_back_within_the_week_is_not_fetched_again(world: World) -> None:
     a, b = world.server.picture("/a"), world.server.picture("/b")
     for urls in ((a, b), (a,), (a, b)):
