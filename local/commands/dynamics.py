@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from local.commands import dynamics_pushes
 from local.commands.output import (
@@ -19,7 +20,6 @@ from local.commands.output import (
     local_time,
     print_fields,
     print_json,
-    print_table,
     text,
 )
 from local.commands.target import StackTarget
@@ -266,6 +266,9 @@ def _wait_until_ready(
     while report["goesOn"]:
         report = _set_up(target, dealership, dry_run=False, with_columns=with_columns)
         left = deadline - time.monotonic()
+        for step in report["steps"]:
+            if step["state"] == "created" and not quiet:
+                console.print(f"  {text(step['detail'])}")
         if not report["goesOn"] or left <= 0:
             break
         waiting = [step for step in report["steps"] if step["state"] in {"waiting", "planned"}]
@@ -299,20 +302,17 @@ def _print_end(report: dict[str, Any], dealership: int) -> None:
 
 
 def _print_lines(lines: list[dict[str, Any]], verdict: str) -> None:
-    print_table(
-        "",
-        ["", "result", "found", "what to do"],
-        (
-            (
-                text(line["name"]),
-                f"[{_COLOURS[line[verdict]]}]{text(line[verdict].replace('_', ' '))}[/]",
-                text(line["detail"]),
-                text(line["cure"]),
-            )
-            for line in lines
-        ),
-        empty="nothing to show",
-    )
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for line in lines:
+        word = text(line[verdict].replace("_", " "))
+        said = text(line["detail"])
+        if line["cure"]:
+            said = f"{said}\n[bold]→[/] {text(line['cure'])}"
+        table.add_row(f"[{_COLOURS[line[verdict]]}]{word}[/]", text(line["name"]), said)
+    console.print(table)
 
 
 def _names(steps: list[dict[str, Any]]) -> str:

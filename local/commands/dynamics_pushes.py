@@ -54,9 +54,9 @@ def push(
         empty="No lead was named.",
     )
     counts = Counter(one["status"] for one in pushed["leads"])
+    look = f" See how far they are: forecourt dynamics status --job {pushed['jobId']}"
     console.print(
-        f"{counts['queued']} of {len(pushed['leads'])} queued. "
-        f"See how far they are: forecourt dynamics status --job {pushed['jobId']}"
+        f"{counts['queued']} of {len(pushed['leads'])} queued.{look if counts['queued'] else ''}"
     )
 
 
@@ -109,9 +109,10 @@ def status(
         ((text(kind), str(count)) for kind, count in found["errors"].items() if count),
         empty="None is in trouble.",
     )
-    print_table(
-        "By code",
-        ["code", "leads"],
-        ((text(code), str(count)) for code, count in found["errorCodes"].items()),
-        empty="",
-    )
+    if found["errorCodes"]:
+        print_table(
+            "By code",
+            ["code", "leads"],
+            ((text(code), str(count)) for code, count in found["errorCodes"].items()),
+            empty="",
+        )

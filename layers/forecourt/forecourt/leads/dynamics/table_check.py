@@ -9,7 +9,6 @@ from forecourt.security.dynamics_connections import DynamicsConnection
 _MOST_NAMED = 40
 _CHOICES = frozenset({"Picklist", "State", "Status"})
 _SHORTEST_KEY = 36
-_SETUP = "Run forecourt dynamics setup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +36,11 @@ class LeadTable:
             columns if isinstance(columns, Mapping) else {}
         )
         self.keys: Collection[Mapping[str, Any]] = keys if isinstance(keys, list) else []
+
+    @property
+    def setup(self) -> str:
+        """What to type for what can be created."""
+        return f"forecourt dynamics setup {self.connection.dealership_id}"
 
     @property
     def key_column(self) -> Mapping[str, Any] | None:
@@ -88,7 +92,7 @@ def check_columns(table: LeadTable, ours: Mapping[str, str]) -> Finding:
             result="warn",
             detail=f"{len(missing)} of our columns are not in the lead table and are left out: "
             f"{_list(missing)}.",
-            cure=f"Nothing to do if nobody needs them. {_SETUP} --with-columns creates them; "
+            cure=f"Nothing to do if nobody needs them. {table.setup} --with-columns creates them; "
             "false in the configuration's columns silences this line.",
         )
     return Finding(result="pass", detail=f"All {len(ours)} of ours are there or ruled out.")
@@ -128,7 +132,7 @@ def check_key(table: LeadTable) -> Finding:
         return Finding(
             result="fail",
             detail=f"The lead table has no column {name} for our lead id.",
-            cure=f"{_SETUP}, or create it: a single line of text of {_SHORTEST_KEY} or more.",
+            cure=f"Run {table.setup}, or create it: a line of text of {_SHORTEST_KEY} or more.",
         )
     if not table.can_have_key:
         return Finding(
@@ -143,7 +147,7 @@ def check_key(table: LeadTable) -> Finding:
             return Finding(
                 result="fail",
                 detail=f"There is no alternate key on {name} alone.",
-                cure=f"{_SETUP}, or create the key in Power Apps (Tables, Lead, Keys).",
+                cure=f"Run {table.setup}, or create the key in Power Apps (Tables, Lead, Keys).",
             )
         case "Failed":
             return Finding(
@@ -156,7 +160,7 @@ def check_key(table: LeadTable) -> Finding:
             return Finding(
                 result="fail",
                 detail=f"The index of the alternate key on {name} is not ready: {status}.",
-                cure=f"Wait until it is Active: {_SETUP.lower()} waits and says when.",
+                cure=f"Wait until it is Active: {table.setup} waits and says when.",
             )
 
 
