@@ -21,7 +21,7 @@ from forecourt.admin.site_keys import SiteKeyRoutes
 from forecourt.admin.sync import SyncRoutes
 from forecourt.admin.sync_starts import SyncStartRoutes
 from forecourt.admin.vehicles import VehicleRoutes
-from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
+from forecourt.aws.dead_letters import S3DeadLetterCopies, sqs_dead_letters
 from forecourt.aws.kms import KmsDataKeys
 from forecourt.aws.s3 import JsonBucket
 from forecourt.aws.schedules import EventBridgeSchedules
@@ -101,7 +101,12 @@ def api() -> AdminApi:
             probe=easycars,
         ),
         dead_letters=DeadLetterRoutes(
-            queue=SqsDeadLetters(settings.leads_dlq_url, settings.leads_queue_url),
+            queue=sqs_dead_letters(
+                leads_queue_url=settings.leads_queue_url,
+                leads_dlq_url=settings.leads_dlq_url,
+                dynamics_queue_url=settings.dynamics_queue_url,
+                dynamics_dlq_url=settings.dynamics_dlq_url,
+            ),
             copies=S3DeadLetterCopies(settings.run_bucket),
             audit_log=audit_log,
         ),

@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from forecourt.aws.dead_letter_metrics import EmfCopyingMetrics
-from forecourt.aws.dead_letters import S3DeadLetterCopies, SqsDeadLetters
+from forecourt.aws.dead_letters import S3DeadLetterCopies, sqs_dead_letters
 from forecourt.aws.sns import SnsLeadEvents
 from forecourt.aws.sqs import RoutedWakeUps
 from forecourt.aws.sweep_metrics import EmfSweepMetrics
@@ -59,7 +59,12 @@ def sweeper() -> DeliverySweeper:
 def archive() -> DeadLetterArchive:
     """Give the sandbox's copier of dead letters; it needs no database."""
     return DeadLetterArchive(
-        SqsDeadLetters(settings().leads_dlq_url, settings().leads_queue_url),
+        sqs_dead_letters(
+            leads_queue_url=settings().leads_queue_url,
+            leads_dlq_url=settings().leads_dlq_url,
+            dynamics_queue_url=settings().dynamics_queue_url,
+            dynamics_dlq_url=settings().dynamics_dlq_url,
+        ),
         S3DeadLetterCopies(settings().run_bucket),
         EmfCopyingMetrics(),
     )

@@ -57,10 +57,11 @@ def list_(
     letters = found["messages"]
     print_table(
         "Copies of dead letters" if archived else "Dead letters",
-        ["id", "sent" if archived else "in queue until", "dealer", "reason", "detail"],
+        ["id", "queue", "sent" if archived else "in queue until", "dealer", "reason", "detail"],
         (
             (
                 text(letter["messageId"]),
+                text(letter.get("queue")),
                 local_time(letter["sentAt" if archived else "inQueueUntil"]),
                 text(letter["dealershipId"]),
                 text(letter["reason"]),
@@ -120,7 +121,7 @@ def redrive(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put dead letters back on the leads queue, after their cause is mended.
+    """Put dead letters back on their queues, after their cause is mended.
 
     Without --yes nothing is moved. A message that is still bad comes back here with its reason.
     Exits 1 if some were not moved; running it again goes on with those.
@@ -171,7 +172,7 @@ def _print_redriven(letters: list[dict[str, Any]], *, done: bool, archived: bool
         console.print("Nothing was put back." if done else "No dead letter. Nothing to do.")
         return
     if done:
-        console.print(f"{len(letters)} put back on the leads queue. See: forecourt deliveries list")
+        console.print(f"{len(letters)} put back. See: forecourt deliveries list")
         return
     console.print(f"Would put back {len(letters)}:")
     for letter in letters:

@@ -103,7 +103,7 @@ class DeadLetterRoutes:
         )
 
     def redrive(self, request: AdminRequest) -> Reply:
-        """Put letters back on the leads queue; without ``"dryRun": false`` only say which.
+        """Put letters back on their queues; without ``"dryRun": false`` only say which.
 
         404 naming those that are not there, and then nothing is moved. A letter is sent before it
         is deleted, so a failure between the two leaves it twice, which the ledger makes harmless.
@@ -221,6 +221,7 @@ def _describe(letter: DeadLetter) -> dict[str, Any]:
     """Say where a letter comes from, without the visitor's data."""
     return {
         "messageId": letter.message_id,
+        "queue": letter.queue,
         "sentAt": letter.sent_at,
         "inQueueUntil": letter.in_queue_until,
         "reason": letter.reason,

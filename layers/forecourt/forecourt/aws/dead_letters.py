@@ -1,4 +1,4 @@
-"""The leads queue's dead-letter queue, and the copies of dead letters in S3."""
+"""The queues' dead-letter queues, and the copies of dead letters in S3."""
 
 import base64
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from forecourt.aws.clients import AwsError, create_client, error_code, translate
 from forecourt.aws.s3 import JsonBucket
 from forecourt.errors import PermanentError
-from forecourt.leads.dead_letters import DeadLetter, MessageAttribute
+from forecourt.leads.dead_letters import (
+    DYNAMICS_QUEUE,
+    LEADS_QUEUE,
+    DeadLetter,
+    DeadLetterQueues,
+    MessageAttribute,
+)
 from forecourt.logs import get_logger
 
 if TYPE_CHECKING:
@@ -33,9 +39,9 @@ _BECOMES_PAST = {"reason": "formerReason", "detail": "formerDetail"}
 class SqsDeadLetters:
     """Adapter of :class:`forecourt.leads.dead_letters.DeadLetterQueue`."""
 
-    def __init__(self, dead_letter_url: str, leads_queue_url: str) -> None:
+    def __init__(self, dead_letter_url: str, queue_url: str) -> None:
         self._url = dead_letter_url
-        self._leads_queue_url = leads_queue_url
+        self._queue_url = queue_url
 
     @cached_property
     def _client(self) -> "SQSClient":
@@ -93,13 +99,13 @@ class SqsDeadLetters:
         return self._count("ApproximateNumberOfMessagesNotVisible")
 
     def send_again(self, letter: DeadLetter) -> None:
-        """Put a letter on the leads queue; errors as :meth:`receive`.
+        """Put a letter on the queue it was for; errors as :meth:`receive`.
 
         Attributes and group go with it; ``reason`` and ``detail`` become ``formerReason`` and
         ``formerDetail``.
         """
         sent: dict[str, Any] = {
-            "QueueUrl": self._leads_queue_url,
+            "QueueUrl": self._queue_url,
             "MessageBody": letter.body,
             "MessageAttributes": {
                 _BECOMES_PAST.get(name, name): _to_sqs(attribute)
@@ -133,6 +139,18 @@ class SqsDeadLetters:
         except AwsError as error:
             raise translate(error, "SQS") from None
         return int(answer["Attributes"][attribute])
+
+
+def sqs_dead_letters(
+    *, leads_queue_url: str, leads_dlq_url: str, dynamics_queue_url: str, dynamics_dlq_url: str
+) -> DeadLetterQueues:
+    """Join the dead letters of leads and of wake-ups for Dynamics."""
+    return DeadLetterQueues(
+        {
+            LEADS_QUEUE: SqsDeadLetters(leads_dlq_url, leads_queue_url),
+            DYNAMICS_QUEUE: SqsDeadLetters(dynamics_dlq_url, dynamics_queue_url),
+        }
+    )
 
 
 class S3DeadLetterCopies:
@@ -185,6 +203,7 @@ def _to_document(letter: DeadLetter) -> dict[str, Any]:
     return {
         "schema": 1,
         "messageId": letter.message_id,
+        "queue": letter.queue,
         "sentAt": letter.sent_at.isoformat(),
         "receiveCount": letter.receive_count,
         "reason": letter.reason,
@@ -205,6 +224,7 @@ def _letter_of_document(document: Mapping[str, Any]) -> DeadLetter:
         body=document["body"],
         receive_count=document["receiveCount"],
         group=document["group"],
+        queue=document.get("queue", LEADS_QUEUE),
         attributes={
             name: MessageAttribute(**attribute)
             for name, attribute in document["attributes"].items()

@@ -1,6 +1,6 @@
 """Dead letters: messages that could not be worked on, kept until a person has seen to them.
 
-Either ``lead_delivery`` put a message on the dead-letter queue, with ``reason`` and ``detail`` as
+Either a delivery put a message on its dead-letter queue, with ``reason`` and ``detail`` as
 attributes, or SQS moved it there because it was received too often. The queue forgets a message
 14 days after it was first sent, so each is also copied, once, to where it stays longer. What is
 redriven leaves both places.
@@ -8,7 +8,7 @@ redriven leaves both places.
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,6 +18,10 @@ from forecourt.logs import get_logger
 _log = get_logger("dead_letters")
 
 TOO_MANY_RECEIVES = "TOO_MANY_RECEIVES"
+LEADS_QUEUE = "leads"
+DYNAMICS_QUEUE = "dynamics"
+"""Which queue a letter was for; it goes back there."""
+
 KEPT_IN_QUEUE = timedelta(days=14)
 """SQS counts from when the message was first sent, on whichever queue that was."""
 
@@ -42,7 +46,8 @@ class DeadLetter:
     """One dead letter, from the queue or from its copy.
 
     ``sent_at`` is when the message was first sent; ``group`` the MessageGroupId it came with;
-    ``receipt_handle`` None for a copy. ``body`` is the visitor's and holds personal data.
+    ``receipt_handle`` None for a copy; ``queue`` is which queue it was for. ``body`` is the
+    visitor's and holds personal data.
     """
 
     message_id: str
@@ -52,6 +57,7 @@ class DeadLetter:
     group: str | None = None
     attributes: Mapping[str, MessageAttribute] = field(default_factory=dict)
     receipt_handle: str | None = None
+    queue: str = LEADS_QUEUE
 
     @property
     def reason(self) -> str:
@@ -114,12 +120,54 @@ class DeadLetterQueue(Protocol):
         ...
 
     def send_again(self, letter: DeadLetter) -> None:
-        """Put a letter on the leads queue, with its attributes and its group."""
+        """Put a letter on the queue it was for, with its attributes and its group."""
         ...
 
     def delete(self, letter: DeadLetter) -> None:
         """Delete a received letter from the dead-letter queue."""
         ...
+
+
+class DeadLetterQueues:
+    """Several dead-letter queues as one, by the name of the queue their letters were for."""
+
+    def __init__(self, queues: Mapping[str, DeadLetterQueue]) -> None:
+        self._queues = queues
+
+    def receive(self, *, hidden_seconds: int) -> Iterator[Sequence[DeadLetter]]:
+        """Receive what is visible, one queue after the other."""
+        for name, queue in self._queues.items():
+            for letters in queue.receive(hidden_seconds=hidden_seconds):
+                yield [
+                    replace(one, queue=name, receipt_handle=f"{name}:{one.receipt_handle}")
+                    for one in letters
+                ]
+
+    def give_back(self, receipt_handles: Sequence[str]) -> None:
+        """Make received letters visible at once; best effort."""
+        of_queue: dict[str, list[str]] = {}
+        for whole in receipt_handles:
+            name, _, handle = whole.partition(":")
+            of_queue.setdefault(name, []).append(handle)
+        for name, handles in of_queue.items():
+            self._queues[name].give_back(handles)
+
+    def count_visible(self) -> int:
+        """Say how many can be received now, about."""
+        return sum(queue.count_visible() for queue in self._queues.values())
+
+    def count_hidden(self) -> int:
+        """Say how many somebody has received and not given back, about."""
+        return sum(queue.count_hidden() for queue in self._queues.values())
+
+    def send_again(self, letter: DeadLetter) -> None:
+        """Put a letter on the queue it was for."""
+        self._queues[letter.queue].send_again(letter)
+
+    def delete(self, letter: DeadLetter) -> None:
+        """Delete a received letter from its dead-letter queue."""
+        handle = letter.receipt_handle and letter.receipt_handle.partition(":")[2]
+        self._queues[letter.queue].delete(replace(letter, receipt_handle=handle))
 
 
 class DeadLetterCopies(Protocol):

@@ -46,8 +46,8 @@ CHANGED_LEAD = with_members(
 )
 
 DEAD_LETTER = record(
-    "messageId:text sentAt:time inQueueUntil:time? reason:text? detail:text? leadId:text?"
-    " dealershipId:int?"
+    "messageId:text queue:text sentAt:time inQueueUntil:time? reason:text? detail:text?"
+    " leadId:text? dealershipId:int?"
 )
 WHOLE_DEAD_LETTER = with_members(DEAD_LETTER, "attributes:object body:text")
 
