@@ -417,5 +417,5 @@ def test_a_key_that_is_not_active_is_said_to_be_the_trouble(
 
     error = fail(client, connection)
 
-    assert (error.code, "alternate key" in error.detail) == ("WRONG_ADDRESS", True)
+    assert (error.code, "alternate key" in error.detail) == ("KEY_NOT_ACTIVE", True)
     simulator.clear_requests()

@@ -41,14 +41,12 @@ REFUSALS: list[tuple[int, str, type[ForecourtError], str]] = [
     (400, "0x80044331", PermanentError, "TEXT_TOO_LONG"),
     (400, "0x8004431A", PermanentError, "OPTION_REFUSED"),
     (400, "0x80048d19", PermanentError, "REQUEST_REFUSED"),
-    (400, "0x80060888", PermanentError, "WRONG_ADDRESS"),
     (400, "0x80040216", PermanentError, "REQUEST_REFUSED"),
     (403, "", AuthenticationError, "PRIVILEGE_MISSING"),
     (403, "0x80040220", AuthenticationError, "PRIVILEGE_MISSING"),
     (403, "0x80048306", AuthenticationError, "PRIVILEGE_MISSING"),
     (403, "0x80072560", AuthenticationError, "TOKEN_REFUSED"),
     (404, "0x8006088a", PermanentError, "WRONG_ADDRESS"),
-    (404, "0x80060888", PermanentError, "WRONG_ADDRESS"),
     (405, "", PermanentError, "WRONG_ADDRESS"),
     (409, "", PermanentError, "REQUEST_REFUSED"),
     (412, "", PermanentError, "REQUEST_REFUSED"),
@@ -103,6 +101,15 @@ def test_a_refusal_is_judged_by_code_and_status(
 
     assert (type(error), error.code, error.target) == (kind, reason, "Dynamics")
     assert f"HTTP {status}" in error.detail
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_an_upsert_without_its_key_says_so_and_an_update_needs_none(status: int) -> None:
+    by_key, by_id = (fail(write, refusal(status, "0x80060888")) for write in (UPSERT, UPDATE))
+
+    assert (type(by_key), by_key.code) == (PermanentError, "KEY_NOT_ACTIVE")
+    assert "alternate key" in by_key.detail
+    assert (type(by_id), by_id.code) == (PermanentError, "WRONG_ADDRESS")
 
 
 @pytest.mark.parametrize("case", UNSURE)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WRITE_SECONDS = 60.0
 """For the answer to a write: plug-ins of the tenant run within it."""
 
-_UPSERT = Operation(name="Upsert of the lead", answer_seconds=WRITE_SECONDS)
+_UPSERT = Operation(name="Upsert of the lead", by_key=True, answer_seconds=WRITE_SECONDS)
 _UPDATE = Operation(
     name="Update of the lead", by_id=True, repeatable=False, answer_seconds=WRITE_SECONDS
 )

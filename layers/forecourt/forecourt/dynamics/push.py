@@ -13,12 +13,10 @@ from forecourt.dynamics.mapping import map_lead
 from forecourt.dynamics.metadata import TenantMetadata
 from forecourt.dynamics.tenant_table import TenantTable
 from forecourt.errors import PermanentError
+from forecourt.leads.dynamics.reasons import DynamicsReason
 from forecourt.leads.dynamics.sink import DynamicsPush, Standing
 from forecourt.leads.lead import Lead
 from forecourt.security.dynamics_connections import DynamicsConnection
-
-KEY_NOT_ACTIVE = "KEY_NOT_ACTIVE"
-"""Code of the PermanentError for a tenant without an active alternate key on our lead id."""
 
 NO_COLUMNS = "NO_COLUMNS"
 """Code of the PermanentError for a tenant of whose columns none may be written."""
@@ -93,7 +91,7 @@ def _require_active_key(connection: DynamicsConnection, metadata: TenantMetadata
     if key is None or not key.is_active:
         state = "is missing" if key is None else f"is {key.status}, not Active"
         raise PermanentError(
-            KEY_NOT_ACTIVE,
+            DynamicsReason.KEY_NOT_ACTIVE,
             f"The alternate key on {connection.key_column} {state}; without it a lead could be "
             "created twice.",
             target="Dynamics",

@@ -60,8 +60,14 @@ _RATE_LIMITED = Ruling(
 _WRONG_ADDRESS = Ruling(
     PermanentError,
     _R.WRONG_ADDRESS,
-    "there is no such thing at this address; check environment URL, API version and alternate key"
+    "there is no such thing at this address; check environment URL and API version"
     " with 'forecourt dynamics check'",
+)
+_KEY_NOT_ACTIVE = Ruling(
+    PermanentError,
+    _R.KEY_NOT_ACTIVE,
+    "the alternate key on our lead id is missing or not Active; see to it with 'forecourt dynamics"
+    " setup'",
 )
 _DELETED = Ruling(
     PermanentError,
@@ -80,6 +86,9 @@ _SQL_BUSY = Ruling(
 _AWAY = Ruling(
     RetryableError, _R.VENDOR_AWAY_HTTP, "Dynamics is away; it passes by itself", may_be_done=True
 )
+
+_BAD_QUERY = "0x80060888"
+"""A key, property or segment that does not exist."""
 
 BY_CODE: Mapping[str, Ruling] = {
     "0x80040333": Ruling(
@@ -113,7 +122,7 @@ BY_CODE: Mapping[str, Ruling] = {
     "0x80040220": _PRIVILEGE_MISSING,
     "0x80048306": _PRIVILEGE_MISSING,
     "0x80072560": _TOKEN_REFUSED,
-    "0x80060888": _WRONG_ADDRESS,
+    _BAD_QUERY: _WRONG_ADDRESS,
     "0x8006088a": _WRONG_ADDRESS,
     "0x80072321": _RATE_LIMITED,
     "0x80072322": _RATE_LIMITED,
@@ -146,7 +155,7 @@ BY_STATUS: Mapping[int, Ruling] = {
 }
 """Where the code says nothing."""
 
-_MALFORMED = frozenset({"", "0x0", "0x80048d19", "0x80060888"})
+_MALFORMED = frozenset({"", "0x0", "0x80048d19", _BAD_QUERY})
 """Codes that may stand for a column the table does not have; its name in the words then tells."""
 
 
@@ -160,6 +169,8 @@ class Operation:
         What was tried, as the beginning of a sentence.
     by_id
         It is about one record we know by its id: 404 means that it is gone.
+    by_key
+        It finds its record by the alternate key, which has to exist.
     repeatable
         Doing it twice does no more than doing it once; so do reads.
     answer_seconds
@@ -170,6 +181,7 @@ class Operation:
 
     name: str
     by_id: bool = False
+    by_key: bool = False
     repeatable: bool = True
     answer_seconds: float = 30.0
     answer_bytes: int = 1_000_000
@@ -235,15 +247,16 @@ def _ruling(
         return BY_STATUS[status]
     if error.code in _MALFORMED and error.unknown_property in columns:
         return _COLUMN_UNKNOWN
-    by_code = BY_CODE.get(error.code)
-    if by_code is not None:
-        return by_code
+    if error.code == _BAD_QUERY and operation.by_key:
+        return _KEY_NOT_ACTIVE
+    return BY_CODE.get(error.code) or _ruling_by_status(status, operation)
+
+
+def _ruling_by_status(status: int, operation: Operation) -> Ruling:
     if status == HTTPStatus.NOT_FOUND and operation.by_id:
         return _DELETED
-    by_status = BY_STATUS.get(status)
-    if by_status is not None:
-        return by_status
-    return BY_STATUS[500] if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BY_STATUS[400]
+    whole_class = 500 if status >= HTTPStatus.INTERNAL_SERVER_ERROR else 400
+    return BY_STATUS.get(status, BY_STATUS[whole_class])
 
 
 def _sentence(status: int, error: ErrorBody, ruling: Ruling, columns: Collection[str]) -> str:
