@@ -14,21 +14,22 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import ge, le
 from pathlib import Path
 
-from benchmarks import drain, findings, imports, lead_delivery, memory, night
+from benchmarks import drain, dynamics_push, findings, imports, lead_delivery, memory, night
 from benchmarks.chart import draw
 from benchmarks.server import describe, migrated_server, open_database
 from benchmarks.stock import SIDES, Contest, Measured, Side, can_run_peers
 from benchmarks.table import Grid, Line, as_markdown, grid_as_markdown, print_grid, print_table
 from forecourt.leads.slots import SLOTS
 
-PARTS = ("stock", "memory", "night", "delivery", "drain", "imports", "night-1000")
-_ON_REQUEST = {"night-1000"}
-"""Takes some ten minutes: measured when it is asked for."""
+PARTS = ("stock", "memory", "night", "delivery", "drain", "imports", "night-1000", "dynamics-push")
+_ON_REQUEST = {"night-1000", "dynamics-push"}
+"""Take minutes: measured when they are asked for."""
 _VENDOR_SECONDS = 0.05
 _BATCHES = 60
 _NIGHT_DEALERSHIPS = 100
 _NIGHT_LATENCY = 0.3
 _NIGHT_CONCURRENCY = 10
+_EXECUTIONS = ((0.2, "concurrency"), (1.0, "execution time"))
 _SIZES = (50, 500, 5_000)
 _QUICK_SIZES = (500,)
 _DOCS = Path(__file__).parents[1] / "docs"
@@ -134,6 +135,8 @@ def _others(wanted: Collection[str], rounds: int, peaks: str) -> Iterator[Line]:
         yield imports.measure(rounds)
     if "night-1000" in wanted:
         yield _night_of_thousand()
+    if "dynamics-push" in wanted:
+        yield from _dynamics_push()
 
 
 def _night() -> Line:
@@ -207,6 +210,30 @@ def _drain() -> Iterator[Line]:
         target=1.5,
         holds=le,
     )
+
+
+def _dynamics_push() -> Iterator[Line]:
+    for seconds, binding in _EXECUTIONS:
+        pushed = dynamics_push.measure(execution_seconds=seconds)
+        job = f"{pushed.leads:,} leads to Dynamics at once, {seconds:g} s each: {binding} binds"
+        yield Line(
+            job=f"{job}; answers of 429",
+            ours=f"{pushed.refusals}",
+            other="6,000 requests, 1,200 s, 52 at once in 300 s",
+            figure=pushed.refusals,
+            unit="",
+            target=0,
+            holds=le,
+        )
+        yield Line(
+            job=f"{job}; simulated time",
+            ours=f"{pushed.seconds:.1f} s",
+            other=f"the limits allow {pushed.bound:.1f} s",
+            figure=pushed.seconds / pushed.bound,
+            unit="x",
+            target=1.2,
+            holds=le,
+        )
 
 
 if __name__ == "__main__":

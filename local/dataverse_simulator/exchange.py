@@ -45,6 +45,8 @@ class Exchange:
     ----------
     latency
         Gives the seconds every request really takes to be executed.
+    stopwatch
+        Tells the seconds that are charged as execution time; they only go forward.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Exchange:
         log: RequestLog,
         deferral: Deferral,
         latency: Callable[[], float],
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         self.vendor = vendor
         self.faults = faults
@@ -61,6 +64,7 @@ class Exchange:
         self.deferral = deferral
         self.ending = threading.Event()
         self._latency = latency
+        self._stopwatch = stopwatch
 
     def reply(self, method: str, path: str, request: RawRequest) -> tuple[Reply, RequestRecord]:
         """Answer a request, with the record of it as it is in the log."""
@@ -154,11 +158,11 @@ class Exchange:
             answer = refusal_answer(call, refusal)
             return Reply(answer), self._answered(record, answer)
         charged = self.vendor.rules.execution_seconds
-        started = time.monotonic()
+        started = self._stopwatch()
         try:
             reply, record = self._acted_reply(call, server)
         finally:
-            spent = max(charged, time.monotonic() - started)
+            spent = max(charged, self._stopwatch() - started)
             remaining = organization.protection.leave(user.user_id, server, spent)
         return _told_of_limits(reply, server, remaining), record
 
