@@ -220,6 +220,23 @@ def test_an_unknown_label_is_left_out_and_reported_never_guessed() -> None:
     )
 
 
+def test_words_that_are_not_ours_are_not_repeated() -> None:
+    result = mapped({"referral_type": "Zoë's own words", "commercial_heat": "0412 345 678"})
+
+    assert len(result.left_out) == 2
+    assert all("for the lead's value in" in note for note in result.left_out)
+
+
+def test_a_size_may_be_configured_by_the_word_of_the_source() -> None:
+    sizes = Column(type="Picklist", options={"S": 1, "M": 2})
+    connection = connection_to(
+        hnt_huntertenantsize=sizes, options={"hnt_huntertenantsize": {"small": 1}}
+    )
+
+    assert columns({"tenant_size": "small"}, connection)["hnt_huntertenantsize"] == 1
+    assert columns({"tenant_size": "medium"}, connection)["hnt_huntertenantsize"] is None
+
+
 def test_segments_go_only_where_their_own_label_is_configured() -> None:
     segments = Column(type="Picklist", options={"Cold": FIRST, "Migration": FIRST + 1})
     named_alike = connection_to(hnt_segment=segments)

@@ -107,6 +107,7 @@ def test_a_stock_number_nobody_knows_stands_in_the_description() -> None:
     text = columns(replace(LEAD, vehicle=None, stock_number="NEW-1"))["description"]
 
     assert text == "Is it still for sale?\n\nStock number the website named: NEW-1"
+    assert "website named" not in columns(replace(LEAD, stock_number="NEW-1"))["description"]
 
 
 @pytest.mark.parametrize("price", ["0", "-5", "NaN"])

@@ -91,6 +91,12 @@ def test_what_says_nothing_or_cannot_be_used_is_not_read() -> None:
     ) == {"canonical_name": "Acme", "readiness_score": 85, "is_reenriched": False}  # fmt: skip
 
 
+def test_a_score_is_a_whole_number_however_it_was_written() -> None:
+    (score,) = company_values({"readiness_score": 85.0}).values()
+
+    assert isinstance(score, int)
+
+
 def test_all_faults_are_named_at_once() -> None:
     faults = company_faults({"a b": 1, "provider": 1, "n": {}, "segment": "Cold"})
 
