@@ -122,6 +122,18 @@ def test_a_run_needs_credentials_and_a_manager(
     }
 
 
+@pytest.mark.parametrize("path", ["stock", "leads"])
+def test_nothing_starts_while_syncs_are_switched_off(
+    admin: AdminClient, connected: int, account: AwsAccount, path: str
+) -> None:
+    admin("PUT", "/api/admin/settings", {"syncEnabled": False})
+    refused = admin("POST", f"{EASYCARS}/sync/{path}", claims=owner(connected))
+    assert kind_of(refused) == (409, "switched-off")
+    assert executions(account) == {}
+    admin("PUT", "/api/admin/settings", {"syncEnabled": True})
+    assert admin("POST", f"{EASYCARS}/sync/{path}", claims=owner(connected)).status == 202
+
+
 def test_what_a_run_proposed_is_shown_vehicle_by_vehicle(
     admin: AdminClient, dealership: int, database: Database
 ) -> None:

@@ -91,6 +91,10 @@ class SyncStarter(Protocol):
 class ManualRuns(Protocol):
     """What has to be known before a run is started by hand."""
 
+    def are_switched_off(self) -> bool:
+        """Tell whether the system's switch keeps every run from syncing anybody."""
+        ...
+
     def proposal(self, dealership_id: int) -> Proposal | None:
         """Return what waits for a person's word; None where nothing does."""
         ...
@@ -241,6 +245,9 @@ class SyncStartRoutes:
         proposal: Proposal | None = None,
         concurrency: int = 1,
     ) -> Reply:
+        if self._runs.are_switched_off():
+            detail = "Syncs are switched off for the whole system; switch syncEnabled on first."
+            raise _conflict(kind="switched-off", detail=detail)
         # Who may invoke the function itself is held back by the dealership's lock alone.
         is_limited = not request.http.is_command
         if is_limited:

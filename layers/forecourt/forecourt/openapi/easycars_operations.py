@@ -10,7 +10,8 @@ from forecourt.openapi.admin_routes import EASYCARS, FLAG, PAGE, WHOSE, choice, 
 from forecourt.openapi.shapes import page_of, record
 
 _NOT_STARTED = (
-    "already-running: a run holds the dealership; still-running, nothing-failed, other-kind,"
+    "switched-off: syncs are off for the whole system;"
+    " already-running: a run holds the dealership; still-running, nothing-failed, other-kind,"
     " too-many: what failed in the named job cannot be run."
 )
 _ONCE_A_MINUTE = "started-just-now: a dealership's run may be started once a minute."

@@ -197,6 +197,11 @@ class PlanFiles(Protocol):
         ...
 
 
+def are_switched_off(switches: Mapping[str, str]) -> bool:
+    """Tell whether the system's switch keeps every run from planning anybody."""
+    return switches.get(ENABLED_KEY, "true").strip().lower() in _OFF
+
+
 class SyncPlanner:
     """Plans one run, writes its list and its job row.
 
@@ -246,7 +251,7 @@ class SyncPlanner:
     def _choose(
         self, request: PlanRequest, switches: Mapping[str, str]
     ) -> tuple[list[int], str | None]:
-        if switches.get(ENABLED_KEY, "true").strip().lower() in _OFF:
+        if are_switched_off(switches):
             return [], f"{ENABLED_KEY} is off"
         wanted = request.input
         cause = Cause(

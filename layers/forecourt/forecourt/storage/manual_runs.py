@@ -7,8 +7,10 @@ from uuid import UUID
 import psycopg
 
 from forecourt.admin.sync_starts import FailedPart, Proposal
+from forecourt.stock.plan import are_switched_off
 from forecourt.stock.run import SyncType
 from forecourt.storage.postgres import Connection, Database
+from forecourt.storage.settings import PostgresSettings
 
 _PROPOSAL = """
 SELECT id, error_details -> 'proposedRemovals' -> 'stockNumbers'
@@ -81,6 +83,11 @@ class PostgresManualRuns:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def are_switched_off(self) -> bool:
+        """Tell whether the system's switch keeps every run from syncing anybody."""
+        switches = PostgresSettings(self._database).system()
+        return are_switched_off({key: one for key, one in switches.items() if one is not None})
 
     def proposal(self, dealership_id: int) -> Proposal | None:
         """Return what the dealership's last stock run that ended well would have removed."""
