@@ -6,20 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from forecourt.dynamics.addresses import Addresses
 from forecourt.dynamics.tokens import EntraTokens
 from forecourt.errors import AuthenticationError, ForecourtError, RetryableError
 from forecourt.network.exchange import Exchanger
+from tests.support.certificates import certificate_pem, rsa_key
 from tests.support.dataverse_script import (
     CONNECTION,
     TOKEN_URL,
@@ -377,41 +376,22 @@ def test_an_odd_life_of_a_token_harms_nothing(life: dict[str, Any]) -> None:
     assert len(dataverse.asked) == 1
 
 
-def pem_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
+PRIVATE = "-----BEGIN PRIVATE KEY-----"
 
 
-def certificate_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "forecourt")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+@cache
+def pem_parts() -> tuple[str, str]:
+    certificate, _, key = certificate_pem().partition(PRIVATE)
+    return certificate, PRIVATE + key
 
 
-RSA_KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-
-
-@pytest.mark.parametrize("order", [1, -1], ids=["key first", "certificate first"])
+@pytest.mark.parametrize("order", [1, -1], ids=["certificate first", "key first"])
 def test_a_certificate_signs_what_asks_for_a_token(order: int) -> None:
     dataverse = ScriptedDataverse()
     dataverse.will(created())
-    parts = [pem_of(RSA_KEY), certificate_of(RSA_KEY)][::order]
+    pem = "Bag Attributes\n" + "".join(pem_parts()[::order])
 
-    dataverse.upsert(client_secret=None, certificate=SecretStr("Bag Attributes\n" + "".join(parts)))
+    dataverse.upsert(client_secret=None, certificate=SecretStr(pem))
 
     (form,) = dataverse.forms()
     assert "client_secret" not in form
@@ -421,15 +401,19 @@ def test_a_certificate_signs_what_asks_for_a_token(order: int) -> None:
     assert (claims["iss"], claims["aud"]) == (CONNECTION.client_id, TOKEN_URL)
 
 
-UNUSABLE = {
-    "nothing": ("", "one private key and its certificate"),
-    "no key": (certificate_of(RSA_KEY), "one private key and its certificate"),
-    "no certificate": (pem_of(RSA_KEY), "one private key and its certificate"),
-    "two keys": (pem_of(RSA_KEY) * 2 + certificate_of(RSA_KEY), "one private key"),
-    "another's": (pem_of(OTHER_KEY) + certificate_of(RSA_KEY), "does not belong"),
-    "elliptic": (pem_of(EC_KEY) + certificate_of(EC_KEY), "RSA"),
+UNUSABLE: dict[str, tuple[Callable[[], str], str]] = {
+    "nothing": (lambda: "", "one private key and its certificate"),
+    "no key": (lambda: pem_parts()[0], "one private key and its certificate"),
+    "no certificate": (lambda: pem_parts()[1], "one private key and its certificate"),
+    "two keys": (lambda: "".join(pem_parts()) + pem_parts()[1], "one private key"),
+    "another's": (lambda: certificate_pem(shown_key=rsa_key()), "does not belong"),
+    "locked": (lambda: certificate_pem(password=b"planted"), "need a password"),
+    "elliptic": (
+        lambda: certificate_pem(key=ec.generate_private_key(ec.SECP256R1())),
+        "an RSA key",
+    ),
     "garbled": (
-        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + certificate_of(RSA_KEY),
+        lambda: pem_parts()[0] + f"{PRIVATE}\nAAAA\n-----END PRIVATE KEY-----\n",
         "cannot be read",
     ),
 }
@@ -437,11 +421,11 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_a_certificate_that_cannot_sign_waits_for_a_person(case: str) -> None:
-    pem, said = UNUSABLE[case]
+    make, said = UNUSABLE[case]
     dataverse = ScriptedDataverse()
 
     with pytest.raises(AuthenticationError, match=said) as failure:
-        dataverse.upsert(client_secret=None, certificate=SecretStr(pem))
+        dataverse.upsert(client_secret=None, certificate=SecretStr(make()))
 
     assert failure.value.code == "CONNECTION_INVALID"
     assert dataverse.asked == []
