@@ -12,6 +12,8 @@ from forecourt.easycars.verdict import REQUEST_TOKEN_SECONDS
 from forecourt.leads import breaker, calls, ledger, outcome, sweep, wake_ups
 from forecourt.leads.batch import outage_wait
 from forecourt.leads.dead_letters import KEPT_IN_QUEUE
+from forecourt.leads.dynamics import budget, rounds
+from forecourt.leads.dynamics import outcome as dynamics_outcome
 from forecourt.leads.probe_findings import _VENDOR_AWAY_SECONDS, PROBE_AGAIN_SECONDS
 from forecourt.leads.probe_rules import MOST_READS
 from forecourt.leads.probing import LONGEST_PASS_SECONDS
@@ -194,9 +196,66 @@ def dead_letters(template: SamTemplate) -> str:
     )
 
 
+def pushing(_: SamTemplate) -> str:
+    return row(
+        "Dynamics client, upsert and update",
+        "a refused token, a lost race for the key",
+        f"sent once; once more in place. Connecting {exchange.CONNECT_SECONDS:g} s",
+        f"{span(rounds.CALL_SECONDS)}, after {span(rounds.METADATA_SECONDS)} at most for the"
+        f" tenant's lead table; not begun later than {calls.WRITE_WITHIN_SECONDS:g} s after its"
+        " claim",
+    )
+
+
+def pushing_again(_: SamTemplate) -> str:
+    policy = RetryPolicy()
+    shortest, longest = sum(policy.floors), sum(policy.floors) * policy.spread
+    return row(
+        "Push to Dynamics that failed for a passing reason",
+        "cannot connect, time-out, cut, HTTP 5xx, SQL busy, a key race lost twice",
+        f"the same {policy.tries} tries; after an unknown outcome not before"
+        f" {span(dynamics_outcome.QUIET_SECONDS)}, and everything is sent again",
+        f"{span(shortest)} to {span(longest)}, then parked for a person",
+    )
+
+
+def lease_of_a_push(template: SamTemplate) -> str:
+    function = template.functions["DynamicsDeliveryFunction"]["Timeout"]
+    return row(
+        "Lease of a push to Dynamics",
+        "the worker died",
+        f"sent again whole, not before {span(dynamics_outcome.QUIET_SECONDS)}",
+        f"{span(function)} for the function, {span(ledger.LEASE_SECONDS)} for the lease",
+    )
+
+
+def limits_of_dynamics(_: SamTemplate) -> str:
+    share = 1 - budget.HEADROOM
+    return row(
+        "Dynamics' limits per application user",
+        "429",
+        "nobody calls for as long as it asks, then one does; costs no tries."
+        f" {int(budget.MOST_REQUESTS * share)} requests,"
+        f" {int(budget.MOST_EXECUTION_SECONDS * share)} s of execution and"
+        f" {int(budget.MOST_AT_ONCE * share)} at once in {span(budget.WINDOW_SECONDS)} are kept",
+        "until Dynamics answers; permits of a worker that died end after"
+        f" {span(budget.PERMIT_SECONDS)}",
+    )
+
+
+def hold_of_a_connection(_: SamTemplate) -> str:
+    return row(
+        "Connection to Dynamics on hold",
+        "its token, privilege or address is refused",
+        "as a dealership on hold",
+        "until it works; nothing expires",
+    )
+
+
 ROWS: list[Callable[[SamTemplate], str]] = [
     aws_client, reading_in_place, sending, recording, lease, visibility, retry_policy, retry_after,
-    hold, circuit_breaker, probing, sweeping, dead_letters,
+    hold, circuit_breaker, probing, sweeping, dead_letters, pushing, pushing_again, lease_of_a_push,
+    limits_of_dynamics, hold_of_a_connection,
 ]  # fmt: skip
 
 
