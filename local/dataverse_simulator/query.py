@@ -41,9 +41,9 @@ def read_options(query: str, allowed: Collection[str]) -> dict[str, str]:
     """
     options: dict[str, str] = {}
     for part in query.split("&") if query else ():
-        name, equals, value = part.partition("=")
+        name, _, value = part.partition("=")
         name = unquote_plus(name)
-        if name not in allowed or not equals:
+        if name not in allowed:
             message = f"The query parameter {name} is not supported."
             raise bad_request(BAD_QUERY, message)
         if name in options:

@@ -99,7 +99,7 @@ def test_a_value_that_suits_is_kept(
         b"{",
         b"[]",
         b'"x"',
-        b'{"revenue": NaN}',
+        b'{"subject": NaN}',
         b'{"subject": "\xff"}',
         b'{"subject": "\\ud800"}',
     ],
@@ -185,7 +185,7 @@ def test_a_key_with_a_forbidden_character_breaks_the_address_encoded_or_not(
     value = quote(f"a{letter}b", safe="")
     body = LEAD if method == "PATCH" else None
     refused = caller.call(method, f"leads({KEY}='{value}')", body)
-    assert refused.status_code in (400, 404)
+    assert refused.status_code == (404 if letter == "/" else 400)
     assert caller.simulator.leads() == []
     assert caller.simulator.invalid_requests()
 
