@@ -431,10 +431,13 @@ def test_a_certificate_that_cannot_sign_waits_for_a_person(case: str) -> None:
     assert dataverse.asked == []
 
 
-def test_check_asks_for_a_token_and_for_nothing_else() -> None:
+def test_check_proves_the_secret_and_asks_for_nothing_else() -> None:
     dataverse = ScriptedDataverse()
-
     dataverse.setup.fetch_token(CONNECTION, seconds=5.0)
+    dataverse.token_steps.append(httpx.Response(401, json={"error": "invalid_client"}))
 
-    assert len(dataverse.asked) == 1
+    with pytest.raises(AuthenticationError):
+        dataverse.setup.fetch_token(CONNECTION, seconds=5.0)
+
+    assert len(dataverse.asked) == 2
     assert dataverse.seen == []

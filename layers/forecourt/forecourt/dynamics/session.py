@@ -1,5 +1,6 @@
 """What every call to Dataverse shares: address, headers, token, deadline and measured time."""
 
+import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -58,7 +59,7 @@ class Stopwatch:
     @property
     def milliseconds(self) -> int:
         """What it counted so far, a started one counting whole."""
-        return -int(-self.seconds * 1000 // 1)
+        return math.ceil(self.seconds * 1000)
 
 
 class DynamicsSession:
@@ -82,8 +83,8 @@ class DynamicsSession:
         self._exchanger.close()
 
     def fetch_token(self, connection: DynamicsConnection, deadline: float) -> None:
-        """Get a token, from the cache or from Entra, and say no more than that there is one."""
-        self._tokens.get(connection, deadline)
+        """Get a token from Entra, past the cache, and say no more than that there is one."""
+        self._tokens.get(connection, deadline, fresh=True)
 
     def send(
         self,

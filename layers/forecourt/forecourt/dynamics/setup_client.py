@@ -69,7 +69,7 @@ class DynamicsSetupClient:
         self._session.close()
 
     def fetch_token(self, connection: DynamicsConnection, *, seconds: float) -> None:
-        """Get a token: proves that tenant, client and secret belong together."""
+        """Ask Entra for a token: proves that tenant, client and secret belong together."""
         self._session.fetch_token(connection, time.monotonic() + seconds)
 
     def who_am_i(self, connection: DynamicsConnection, *, seconds: float) -> WhoAmI:

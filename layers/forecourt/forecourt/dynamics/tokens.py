@@ -48,8 +48,15 @@ class EntraTokens:
         self._lock = threading.Lock()
         self._apps: dict[str, _App] = {}
 
-    def get(self, connection: DynamicsConnection, deadline: float) -> SecretStr:
+    def get(
+        self, connection: DynamicsConnection, deadline: float, *, fresh: bool = False
+    ) -> SecretStr:
         """Return a token with more than 5 minutes left, asking for one where there is none.
+
+        Parameters
+        ----------
+        fresh
+            Ask even where there is one, so that an answer proves the stored secret.
 
         Raises
         ------
@@ -58,7 +65,7 @@ class EntraTokens:
         RetryableError
             The authority gave no answer, or none by `deadline` (monotonic seconds).
         """
-        return self._app_of(connection).token(deadline)
+        return self._app_of(connection).token(deadline, fresh=fresh)
 
     def renew(
         self, connection: DynamicsConnection, refused: SecretStr, deadline: float
@@ -96,7 +103,9 @@ class _App:
         self._lock = threading.Lock()
         self._app: msal.ConfidentialClientApplication | None = None
 
-    def token(self, deadline: float, other_than: SecretStr | None = None) -> SecretStr:
+    def token(
+        self, deadline: float, *, other_than: SecretStr | None = None, fresh: bool = False
+    ) -> SecretStr:
         waits_since = self._monotonic()
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             detail = "Token: another call was still waiting for it."
@@ -104,6 +113,8 @@ class _App:
         try:
             self._authority.shares_its_failure_with(waits_since)
             with answer_by(deadline):
+                if fresh:
+                    self._application().remove_tokens_for_client()
                 token = self._acquire()
                 if token == other_than:
                     self._application().remove_tokens_for_client()
