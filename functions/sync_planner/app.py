@@ -6,7 +6,8 @@ from typing import Any
 from forecourt.aws.sync_plans import S3SyncPlans
 from forecourt.defects import only_redacted_errors
 from forecourt.settings import SyncPlannerSettings
-from forecourt.stock.plan import PlanRequest, SyncPlanner
+from forecourt.stock.plan import SyncPlanner
+from forecourt.stock.plan_request import PlanRequest
 from forecourt.stock.state_machine_errors import only_state_machine_errors
 from forecourt.storage.database_settings import open_database
 from forecourt.storage.postgres import Database

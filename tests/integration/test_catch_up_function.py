@@ -9,7 +9,7 @@ import boto3
 import psycopg.conninfo
 import pytest
 
-from forecourt.stock.plan import PlanRequest, scheduled_job_id
+from forecourt.stock.plan_request import PlanRequest, scheduled_job_id
 from forecourt.storage.postgres import Database
 from forecourt.storage.schedules import PostgresRunHistory
 from tests.support.aws_account import GROUP, REGION, aws_account

@@ -9,7 +9,8 @@ from moto import mock_aws
 
 from forecourt.aws.sync_metrics import EmfSyncMetrics
 from forecourt.aws.sync_plans import S3SyncPlans
-from forecourt.stock.plan import PlannedRun, PlanRequest, SyncPlanner
+from forecourt.stock.plan import PlannedRun, SyncPlanner
+from forecourt.stock.plan_request import PlanRequest
 from forecourt.stock.run import SyncType
 from forecourt.stock.summary import SyncSummary
 from forecourt.storage.postgres import Database

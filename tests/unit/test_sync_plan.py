@@ -11,10 +11,10 @@ from forecourt.stock.plan import (
     CONCURRENCY_DEFAULT,
     PlanLocation,
     PlannedRun,
-    PlanRequest,
     SyncJob,
     SyncPlanner,
 )
+from forecourt.stock.plan_request import PlanRequest
 
 JOB = UUID("0d3f6c1e-6a57-4a0a-9b1e-6c1f0a8f4b11")
 

@@ -1,11 +1,10 @@
 """Routes that start runs by hand: of one dealership, or of those that failed in an earlier run."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC
 from http import HTTPStatus
-from typing import Annotated, Protocol
+from typing import Annotated
 from uuid import UUID, uuid4
 
 from pydantic import Field
@@ -15,6 +14,7 @@ from forecourt.admin.audit import AuditEntry, AuditLog
 from forecourt.admin.ports import Credentials
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
+from forecourt.admin.run_ports import ManualRun, ManualRuns, Proposal, SyncStarter
 from forecourt.admin.whole_numbers import LARGEST_ROW_ID
 from forecourt.problem import FieldError, Problem
 from forecourt.validation import RequestBody, invalid_fields
@@ -50,77 +50,6 @@ class StockRunBody(LeadRunBody):
 
     accept_removals: bool = False
     log_id: Annotated[int, Field(ge=1, le=LARGEST_ROW_ID)] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManualRun:
-    """A run a person starts; ``accept_removals`` is the log row whose proposal is agreed to."""
-
-    job_id: UUID
-    sync_type: str
-    dealership_ids: Sequence[int]
-    accept_removals: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """What a dealership's last stock run that ended well would have removed."""
-
-    log_id: int
-    stock_numbers: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedPart:
-    """What of an earlier job failed, as far as the asker may see it."""
-
-    sync_type: str
-    is_under_way: bool
-    concurrency: int
-    dealership_ids: Sequence[int]
-
-
-class SyncStarter(Protocol):
-    """The state machine."""
-
-    def start(self, run: ManualRun) -> None:
-        """Start a manual run; RetryableError where it cannot be started now."""
-        ...
-
-
-class ManualRuns(Protocol):
-    """What has to be known before a run is started by hand."""
-
-    def are_switched_off(self) -> bool:
-        """Tell whether the system's switch keeps every run from syncing anybody."""
-        ...
-
-    def proposal(self, dealership_id: int) -> Proposal | None:
-        """Return what waits for a person's word; None where nothing does."""
-        ...
-
-    def failed_of(self, job_id: UUID, scope: int | None) -> FailedPart | None:
-        """Return who failed in a job; None where there is no such job, or none with ``scope``."""
-        ...
-
-    def running_since(self, dealership_id: int, sync_type: str) -> datetime | None:
-        """Return when the run started that holds the dealership's lock; None where none does."""
-        ...
-
-    def usual_seconds(self, dealership_ids: Sequence[int], sync_type: str) -> Mapping[int, float]:
-        """Return how long a run takes by dealership, where one has ended well before."""
-        ...
-
-    def claim(self, dealership_ids: Sequence[int], sync_type: str) -> float | None:
-        """Take all these dealerships' turns, or return in how many seconds they are free.
-
-        A turn lasts a minute; of two people who want the same one, one gets it.
-        """
-        ...
-
-    def release(self, dealership_ids: Sequence[int], sync_type: str) -> None:
-        """Give turns back that were not used."""
-        ...
 
 
 class SyncStartRoutes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from forecourt.aws.clients import AwsError, create_client, error_code, translate
 from forecourt.schedules.catch_up import MissedRun
-from forecourt.stock.plan import scheduled_job_id
+from forecourt.stock.plan_request import scheduled_job_id
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

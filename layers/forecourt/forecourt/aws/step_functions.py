@@ -4,7 +4,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from forecourt.admin.sync_starts import ManualRun
+from forecourt.admin.run_ports import ManualRun
 from forecourt.aws.clients import AwsError, create_client, translate
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SyncStateMachine:
-    """Adapter of :class:`forecourt.admin.sync_starts.SyncStarter`."""
+    """Adapter of :class:`forecourt.admin.run_ports.SyncStarter`."""
 
     def __init__(self, state_machine_arn: str) -> None:
         self._state_machine_arn = state_machine_arn

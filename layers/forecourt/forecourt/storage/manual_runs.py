@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from forecourt.admin.sync_starts import FailedPart, Proposal
+from forecourt.admin.run_ports import FailedPart, Proposal
 from forecourt.stock.plan import are_switched_off
 from forecourt.stock.run import SyncType
 from forecourt.storage.postgres import Connection, Database
@@ -79,7 +79,7 @@ _RELEASE = "DELETE FROM rate_limit WHERE bucket = ANY(%(buckets)s)"
 
 
 class PostgresManualRuns:
-    """Adapter of :class:`forecourt.admin.sync_starts.ManualRuns`."""
+    """Adapter of :class:`forecourt.admin.run_ports.ManualRuns`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
