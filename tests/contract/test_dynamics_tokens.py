@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -92,6 +93,22 @@ def test_one_token_serves_many_calls_and_connections() -> None:
 
     assert len(dataverse.asked) == 1
     assert {seen.headers["Authorization"] for seen in dataverse.seen} == {"Bearer planted-token-1"}
+
+
+class Table(dict[str, Any]):
+    """Metadata that can be watched."""
+
+
+def test_what_is_kept_for_tokens_keeps_no_table() -> None:
+    dataverse = ScriptedDataverse()
+    dataverse.will(created())
+    table = Table(columns={})
+    watched = weakref.ref(table)
+
+    dataverse.upsert(metadata=table)
+    del table
+
+    assert watched() is None
 
 
 @pytest.mark.parametrize(

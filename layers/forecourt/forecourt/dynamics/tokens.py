@@ -10,6 +10,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -84,7 +85,8 @@ class EntraTokens:
                     self._exchanger,
                     monotonic=self._monotonic,
                 )
-                app = self._apps[key] = _App(connection, authority, self._monotonic)
+                alone = replace(connection, metadata=None)  # kept for as long as the sandbox lives
+                app = self._apps[key] = _App(alone, authority, self._monotonic)
             return app
 
 
