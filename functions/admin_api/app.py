@@ -123,6 +123,7 @@ def api() -> AdminApi:
             settings=system_settings,
             check=ConnectionCheck(tenant),
             setup=ConnectionSetup(tenant),
+            audit_log=audit_log,
         ),
         dynamics_connection=DynamicsConnectionRoutes(
             connections=dynamics_vault,

@@ -31,7 +31,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         running.post_lead(added["siteKey"], {"name": "Aoife"})
         lead = {"name": "Aoife", "email": "aoife@example.com", "consent": {"marketing": True}}
         running.post_lead(added["siteKey"], lead)
+        connect_to_dynamics(running, added["id"])
         yield running
+
+
+def connect_to_dynamics(stack: RunningStack, dealership: int) -> None:
+    """Connect the dealership to the first tenant of the simulator."""
+    accounts = httpx.get(f"{stack.ready['dynamics_url']}/_control/accounts", timeout=20).json()
+    account = accounts["accounts"][0]
+    stack.json(
+        *("dynamics", "connect", dealership, "--url", account["environmentUrl"]),
+        *("--tenant", account["tenantId"], "--client-id", account["clientId"]),
+        *("--client-secret", account["clientSecret"]),
+    )
 
 
 def faults(stack: RunningStack, header: str, *selection: str, examples: int) -> str:
@@ -62,9 +74,16 @@ def test_leads_are_taken_and_refused_as_the_document_says(stack: RunningStack) -
 
 def test_the_admin_api_answers_as_the_document_says(stack: RunningStack) -> None:
     bearer = f"Authorization: Bearer {stack.json('token', '--admin')['token']}"
-    admin = ("--include-path-regex", "^/api/(admin|openapi)")
+    admin = ("--include-path-regex", "^/api/(admin/(?!dynamics)|openapi)")
 
     assert faults(stack, bearer, *admin, examples=3) == ""
+
+
+def test_the_routes_of_dynamics_answer_as_the_document_says(stack: RunningStack) -> None:
+    bearer = f"Authorization: Bearer {stack.json('token', '--admin')['token']}"
+    dynamics = ("--include-path-regex", "^/api/admin/dynamics")
+
+    assert faults(stack, bearer, *dynamics, examples=3) == ""
 
 
 def test_any_page_may_read_the_document(stack: RunningStack) -> None:

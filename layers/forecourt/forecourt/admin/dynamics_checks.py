@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from forecourt.admin.access import not_found
+from forecourt.admin.audit import AuditEntry, AuditLog
 from forecourt.admin.dynamics_bodies import DynamicsSetup
 from forecourt.admin.dynamics_ports import DynamicsConnections
 from forecourt.admin.dynamics_pushes import pushes_are_enabled
@@ -10,7 +11,7 @@ from forecourt.admin.ports import Settings
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
 from forecourt.leads.dynamics.check import ConnectionCheck
-from forecourt.leads.dynamics.setup import ConnectionSetup
+from forecourt.leads.dynamics.setup import ConnectionSetup, State
 from forecourt.security.dynamics_connections import DynamicsConnection
 
 
@@ -28,11 +29,13 @@ class DynamicsCheckRoutes:
         settings: Settings,
         check: ConnectionCheck,
         setup: ConnectionSetup,
+        audit_log: AuditLog,
     ) -> None:
         self._connections = connections
         self._settings = settings
         self._check = check
         self._setup = setup
+        self._audit_log = audit_log
 
     def check(self, request: AdminRequest) -> Reply:
         """Look at a connection line by line; changes nothing in Dynamics."""
@@ -57,6 +60,16 @@ class DynamicsCheckRoutes:
         report = self._setup.run(connection, dry_run=body.dry_run, with_columns=body.with_columns)
         if report.metadata is not None:
             self._connections.store_metadata(connection, report.metadata)
+        created = [step.name for step in report.steps if step.state is State.CREATED]
+        if created:
+            entry = AuditEntry(
+                action="dynamics.set-up",
+                subject_type="dynamics_connection",
+                subject_id=connection.connection_id,
+                dealership_id=connection.dealership_id,
+                detail={"created": created},
+            )
+            self._audit_log.write(request.actor, entry)
         return Reply(HTTPStatus.OK, report.to_json())
 
     def _stored(self, dealership_id: int) -> tuple[DynamicsConnection, bool]:
