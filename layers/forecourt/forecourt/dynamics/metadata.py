@@ -17,9 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from forecourt.errors import PermanentError
-
-METADATA_UNKNOWN = "METADATA_UNKNOWN"
-"""Code of the PermanentError for a connection whose tenant's lead table was not read yet."""
+from forecourt.leads.dynamics.reasons import DynamicsReason
 
 _ACTIVE = "Active"
 
@@ -143,7 +141,7 @@ class TenantMetadata:
         columns = (value or {}).get("columns")
         if not isinstance(columns, Mapping) or not columns:
             raise PermanentError(
-                METADATA_UNKNOWN,
+                DynamicsReason.METADATA_UNKNOWN,
                 "The tenant's lead table was not read yet, so nobody knows which columns it has.",
                 target="Dynamics",
             )

@@ -18,9 +18,6 @@ from forecourt.leads.dynamics.sink import DynamicsPush, Standing
 from forecourt.leads.lead import Lead
 from forecourt.security.dynamics_connections import DynamicsConnection
 
-NO_COLUMNS = "NO_COLUMNS"
-"""Code of the PermanentError for a tenant of whose columns none may be written."""
-
 
 def prepare_push(
     lead: Lead, connection: DynamicsConnection, standing: Standing, now: datetime
@@ -49,7 +46,7 @@ def prepare_push(
     wanted = dict(mapped.columns)
     if all(value is None for value in wanted.values()):
         raise PermanentError(
-            NO_COLUMNS,
+            DynamicsReason.NO_COLUMNS,
             "Of the tenant's columns none may be written that a lead has something for.",
             target="Dynamics",
         )
@@ -93,7 +90,7 @@ def _require_active_key(connection: DynamicsConnection, metadata: TenantMetadata
         raise PermanentError(
             DynamicsReason.KEY_NOT_ACTIVE,
             f"The alternate key on {connection.key_column} {state}; without it a lead could be "
-            "created twice.",
+            "created twice. Run 'forecourt dynamics setup'.",
             target="Dynamics",
         )
 

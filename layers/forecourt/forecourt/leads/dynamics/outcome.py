@@ -35,7 +35,7 @@ _NOTHING_DONE = frozenset({
     Reason.SQL_BUSY,
 })  # fmt: skip
 # What the tenant's lead table lacks for any lead; somebody may have mended it since it was read.
-_TABLE_FAULTS = frozenset({"METADATA_UNKNOWN", "KEY_NOT_ACTIVE", "NO_COLUMNS"})
+_TABLE_FAULTS = frozenset({Reason.METADATA_UNKNOWN, Reason.KEY_NOT_ACTIVE, Reason.NO_COLUMNS})
 _CONNECTION_FAULTS = _TABLE_FAULTS | {Reason.CONNECTION_INVALID, Reason.WRONG_ADDRESS}
 _NEVER_ASKED = frozenset({
     "NO_TIME_LEFT", WRITE_WINDOW_CLOSED, "UNEXPECTED_ERROR", Reason.TOKEN_DENIED,
