@@ -69,6 +69,20 @@ def test_never_across_dealerships(bench: StockBench, dealership: int) -> None:
     assert bench.vehicles(other) == theirs
 
 
+def test_another_dealership_s_vehicle_of_the_old_number_keeps_it(
+    bench: StockBench, dealership: int
+) -> None:
+    other = bench.add_dealership("Bayside Autos")
+    for one in (other, dealership):
+        bench.run(one, item("12", VIN=VIN))
+    theirs = bench.vehicles(other)
+
+    assert bench.run(dealership, item("99", VIN=VIN)).counts == Counts(received=1, updated=1)
+
+    assert bench.vehicles(dealership).keys() == {"99"}
+    assert bench.vehicles(other) == theirs
+
+
 def test_another_dealership_s_vehicle_that_is_missing_there_stays(
     bench: StockBench, dealership: int
 ) -> None:
