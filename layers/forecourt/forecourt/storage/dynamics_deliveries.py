@@ -214,7 +214,7 @@ def claim_due(
             attempts=row["attempts"],
             lead=lead_of_row(row),
             operation=Operation(row["operation"]),
-            remote_id=None if row["remote_id"] is None else UUID(row["remote_id"]),
+            remote_id=_guid_of(row["remote_id"]),
             delivered_fields=row["delivered_fields"],
             payload_hash=row["payload_hash"],
         )
@@ -245,3 +245,11 @@ def leave_for_breaker(database: Database, dealership_id: int) -> None:
     database.connection().execute(
         _LEAVE_FOR_BREAKER, {"dealership_id": dealership_id, "detail": _VENDOR_AWAY}
     )
+
+
+def _guid_of(text: str | None) -> UUID | None:
+    """Read a record's id; what is none never gets into an address, and the key finds the record."""
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        return None
