@@ -11,7 +11,9 @@ WEAKNESSES = 41
 
 def rows() -> list[tuple[str, str, str]]:
     _, _, table = PAGE.read_text().partition("## What earlier work got wrong")
-    found: list[tuple[str, str, str]] = re.findall(r"^\| (.+) \| `(\S+)::(\w+)` \|$", table, re.M)
+    found: list[tuple[str, str, str]] = re.findall(
+        r"^\| (.+) \| `(\S+)::(\w+)` \|$", table, re.MULTILINE
+    )
     return found
 
 
