@@ -12,6 +12,7 @@ from forecourt.security.dynamics_records import DynamicsChanges, DynamicsRecord
 from forecourt.storage.dynamics_connections import DynamicsVault
 from forecourt.storage.postgres import Database
 from tests.support.data_keys import MemoryDataKeys
+from tests.support.lead_desk import store_lead
 
 ACTOR = Actor(name="admin-1", kind="Admin")
 SECRET = SecretStr("q8~planted-secret")
@@ -224,8 +225,30 @@ def test_a_deleted_connection_is_gone_and_audited(
 ) -> None:
     connect(vault, dealership)
 
-    assert vault.delete(dealership, actor=ACTOR)
-    assert not vault.delete(dealership, actor=ACTOR)
+    assert vault.delete(dealership, actor=ACTOR) == 0
+    assert vault.delete(dealership, actor=ACTOR) is None
     assert vault.describe(dealership) is None
     actions = database.connection().execute("SELECT action FROM audit_log ORDER BY id").fetchall()
     assert actions == [("dynamics.connected",), ("dynamics.disconnected",)]
+
+
+def test_what_waited_is_due_with_the_save_and_parked_with_the_removal(
+    vault: DynamicsVault, dealership: int, database: Database
+) -> None:
+    lead = store_lead(database, dealership)
+    connection = database.connection()
+    connection.execute(
+        "INSERT INTO lead_delivery (lead_id, dealership_id, target, state, last_error_code)"
+        " SELECT id, dealership_id, 'Dynamics', 'failed', 'NO_CONNECTION' FROM lead"
+        " WHERE external_id = %s",
+        (lead,),
+    )
+    read = "SELECT state, next_attempt_at <= now() FROM lead_delivery"
+
+    connect(vault, dealership)
+    due = connection.execute(read).fetchone()
+    parked = vault.delete(dealership, actor=ACTOR)
+
+    assert due == ("pending", True)
+    assert parked == 1
+    assert connection.execute(read).fetchone() == ("failed", None)

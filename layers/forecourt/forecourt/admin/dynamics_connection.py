@@ -65,16 +65,16 @@ class DynamicsConnectionRoutes:
         )
         record = self._connections.save(dealership_id, changes, actor=request.actor)
         if record.is_active:
-            wake_best_effort(self._wake_ups, self._pushes.release_after_save(dealership_id))
+            wake_best_effort(self._wake_ups, self._pushes.wake_waiting(dealership_id))
         return Reply(HTTPStatus.OK, _document(record))
 
     def delete(self, request: AdminRequest) -> Reply:
         """Remove a dealership's connection for good, and say what its waiting leads do."""
         request.caller.require_manager()
         dealership_id = request.dealership_id
-        if not self._connections.delete(dealership_id, actor=request.actor):
+        waited = self._connections.delete(dealership_id, actor=request.actor)
+        if waited is None:
             raise not_found(what="connection to Dynamics 365")
-        waited = self._pushes.park_disconnected(dealership_id)
         message = _DISCONNECTED.format(waited, "" if waited == 1 else "s")
         return Reply(HTTPStatus.OK, {"waitingLeads": waited, "message": message})
 

@@ -26,11 +26,11 @@ class DynamicsConnections(Protocol):
         ...
 
     def save(self, dealership_id: int, changes: DynamicsChanges, *, actor: Actor) -> DynamicsRecord:
-        """Store the first connection, or change what there is; a hold of it ends."""
+        """Store the first connection, or change what there is; what waited for it is due."""
         ...
 
-    def delete(self, dealership_id: int, *, actor: Actor) -> bool:
-        """Remove it; say whether there was one."""
+    def delete(self, dealership_id: int, *, actor: Actor) -> int | None:
+        """Remove it and park what waits for it; how many leads, None where there is none."""
         ...
 
     def store_metadata(
@@ -86,10 +86,6 @@ class DynamicsPushes(Protocol):
         """Return how many deliveries have a state and a last error's code."""
         ...
 
-    def release_after_save(self, dealership_id: int) -> Sequence[WakeUp]:
-        """Make due what waited for a connection, or for a working one."""
-        ...
-
-    def park_disconnected(self, dealership_id: int) -> int:
-        """Park what waits for a connection that was removed; say how many leads that are."""
+    def wake_waiting(self, dealership_id: int) -> Sequence[WakeUp]:
+        """Wake the oldest of what is due to a dealership's connection."""
         ...

@@ -20,6 +20,7 @@ from forecourt.security.dynamics_records import (
 )
 from forecourt.security.envelope import SealedFields, open_fields, seal_fields
 from forecourt.storage.audit_log import write_audit
+from forecourt.storage.dynamics_waiting import park_waiting, release_waiting
 from forecourt.storage.postgres import Database
 
 SYSTEM: Final = "Dynamics"
@@ -156,6 +157,8 @@ class DynamicsVault:
     def save(self, dealership_id: int, changes: DynamicsChanges, *, actor: Actor) -> DynamicsRecord:
         """Store a dealership's first connection, or change what there is; a hold of it ends.
 
+        What waited for a connection, or for a working one, is due with the same commit.
+
         Raises
         ------
         PermanentError
@@ -180,18 +183,20 @@ class DynamicsVault:
             retry_after=1,
         )
 
-    def delete(self, dealership_id: int, *, actor: Actor) -> bool:
-        """Remove a dealership's connection for good; say whether there was one.
+    def delete(self, dealership_id: int, *, actor: Actor) -> int | None:
+        """Remove a dealership's connection for good; None where there is none.
 
-        The deliveries stay, and with them what is known to be in Dynamics.
+        The deliveries stay, and with them what is known to be in Dynamics; those that wait are
+        parked with the same commit. Returns how many leads those are.
         """
         with self._database.transaction() as connection:
             found = connection.execute(_DELETE, (dealership_id,)).fetchone()
-            if found is not None:
-                write_audit(
-                    connection, actor, _entry("dynamics.disconnected", found[0], dealership_id, {})
-                )
-        return found is not None
+            if found is None:
+                return None
+            write_audit(
+                connection, actor, _entry("dynamics.disconnected", found[0], dealership_id, {})
+            )
+            return park_waiting(connection, dealership_id)
 
     def store_metadata(
         self, connection: DynamicsConnection, metadata: Mapping[str, Any] | None
@@ -261,6 +266,8 @@ class DynamicsVault:
             record = _record(written)
             detail = {"changed": changes.names, "environmentUrl": record.environment_url}
             write_audit(connection, actor, _entry(action, record.id, record.dealership_id, detail))
+            if record.is_active:
+                release_waiting(connection, record.dealership_id)
         return record
 
     def _sealed(self, secret: Mapping[str, SecretStr], dealership_id: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Leads on their way to Dynamics 365 that a person, or a saved connection, sets in motion."""
+"""Leads on their way to Dynamics 365 that a person sets in motion."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,6 @@ from psycopg.rows import dict_row
 
 from forecourt.admin.audit import Actor, AuditEntry
 from forecourt.admin.dynamics_ports import Pushed, PushStatus
-from forecourt.leads.dynamics.categories import MENDED_BY_A_SAVE
 from forecourt.leads.wake_ups import (
     DYNAMICS,
     MOST_WOKEN_PER_DEALERSHIP,
@@ -70,26 +69,6 @@ GROUP BY state, last_error_code
 ORDER BY state, last_error_code
 """
 
-# A lead that came while the dealership had no connection at all waits as one for EasyCars.
-_ADD_UNCONNECTED = """
-INSERT INTO lead_delivery (lead_id, dealership_id, target, state, wanted_version, next_attempt_at)
-SELECT l.id, l.dealership_id, 'Dynamics', 'pending', l.version, now()
-FROM lead_delivery e
-JOIN lead l ON l.id = e.lead_id
-WHERE e.dealership_id = %(dealership_id)s AND e.target = 'EasyCars' AND e.state = 'failed'
-  AND e.last_error_code = 'NO_CONNECTION' AND NOT l.spam AND l.erased_at IS NULL
-ORDER BY l.id
-ON CONFLICT (lead_id, target) DO NOTHING
-"""
-
-_RELEASE = """
-UPDATE lead_delivery d
-SET state = 'pending', next_attempt_at = now(), woken_until = NULL, updated_at = now(),
-    attempts = CASE d.state WHEN 'failed' THEN 0 ELSE d.attempts END
-WHERE d.dealership_id = %(dealership_id)s AND d.target = 'Dynamics'
-  AND d.state IN ('pending', 'failed') AND d.last_error_code = ANY(%(codes)s)
-"""
-
 _FIRST_DUE = """
 UPDATE lead_delivery d
 SET woken_until = now() + make_interval(secs => %(on_its_way)s)
@@ -100,14 +79,6 @@ WHERE l.id = d.lead_id AND d.id IN (
       AND f.next_attempt_at <= now()
     ORDER BY f.next_attempt_at, f.id LIMIT %(most)s)
 RETURNING d.id, l.external_id
-"""
-
-_PARK = """
-UPDATE lead_delivery
-SET state = 'failed', next_attempt_at = NULL, woken_until = NULL, updated_at = now(),
-    last_error_code = 'NO_CONNECTION',
-    last_error = 'The connection to Dynamics 365 was removed; save one and the lead goes on.'
-WHERE dealership_id = %(dealership_id)s AND target = 'Dynamics' AND state = 'pending'
 """
 
 
@@ -156,18 +127,14 @@ class PostgresDynamicsPushes:
         rows: list[Any] = self._database.connection().execute(_COUNTS, values).fetchall()
         return rows
 
-    def release_after_save(self, dealership_id: int) -> Sequence[WakeUp]:
-        """Make due what waited for a connection, or for a working one; wake the oldest ten."""
+    def wake_waiting(self, dealership_id: int) -> Sequence[WakeUp]:
+        """Wake the oldest ten of what is due to a dealership's connection."""
         values = {
             "dealership_id": dealership_id,
-            "codes": sorted(MENDED_BY_A_SAVE),
             "most": MOST_WOKEN_PER_DEALERSHIP,
             "on_its_way": ON_ITS_WAY_SECONDS,
         }
-        with self._database.transaction() as connection:
-            connection.execute(_ADD_UNCONNECTED, values)
-            connection.execute(_RELEASE, values)
-            rows = connection.execute(_FIRST_DUE, values).fetchall()
+        rows = self._database.connection().execute(_FIRST_DUE, values).fetchall()
         return [
             WakeUp(
                 delivery_id=delivery_id,
@@ -177,11 +144,6 @@ class PostgresDynamicsPushes:
             )
             for delivery_id, lead_id in rows
         ]
-
-    def park_disconnected(self, dealership_id: int) -> int:
-        """Park what waits for a connection that was removed; say how many leads that are."""
-        parked = self._database.connection().execute(_PARK, {"dealership_id": dealership_id})
-        return parked.rowcount
 
 
 def _push(
