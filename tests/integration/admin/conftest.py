@@ -10,6 +10,7 @@ from tests.support.admin_api import AdminClient
 from tests.support.aws_account import REGION, AwsAccount, aws_account
 from tests.support.handlers import new_sandbox
 from tests.support.lead_desk import LeadDesk, lead_desk
+from tests.support.started_runs import CREDENTIALS, EASYCARS
 
 
 @pytest.fixture
@@ -48,6 +49,13 @@ def dealership(admin: AdminClient) -> int:
     added = admin("POST", "/api/admin/dealerships", {"name": "O'Brien Motors"})
     dealership_id: int = added.body["id"]
     return dealership_id
+
+
+@pytest.fixture
+def connected(admin: AdminClient, dealership: int) -> int:
+    """The dealership, with credentials."""
+    admin("POST", f"{EASYCARS}/credentials", CREDENTIALS, dealershipId=dealership)
+    return dealership
 
 
 @pytest.fixture
