@@ -58,6 +58,8 @@ class Crm(Protocol):
     """SELECT of ``external_id`` and ``state`` of what is not known to be there yet."""
     waiting: str
     """SELECT of the ``pid`` of sessions that :meth:`hold_commits` keeps waiting."""
+    dead_hold_seconds: float
+    """For so long others really wait for what dead workers hold; time is let pass instead."""
     probe_operations: frozenset[str]
     """Requests that only look."""
 

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from forecourt.dynamics.mapping import map_lead
 from forecourt.dynamics.metadata import TenantMetadata
 from forecourt.dynamics.tenant_table import TenantTable
+from forecourt.leads.dynamics.budget import PERMIT_SECONDS
 from forecourt.security.dynamics_records import DynamicsChanges
 from forecourt.storage.dynamics_connections import DynamicsVault
 from forecourt.storage.dynamics_pushes import PostgresDynamicsPushes
@@ -118,6 +119,7 @@ class Dynamics:
         SELECT pid FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'
     """
+    dead_hold_seconds = PERMIT_SECONDS + 1.0
     probe_operations = frozenset({"GetLead", "ListLeads"})
 
     def __init__(self, simulator: DataverseSimulator, easycars: EasyCars) -> None:

@@ -67,6 +67,7 @@ class EasyCars:
         SELECT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
         WHERE c.relname = 'easycars_sync_logs' AND NOT l.granted
     """
+    dead_hold_seconds = 0.0
     probe_operations = frozenset({"GetLeadDetail", "SearchContacts"})
 
     def __init__(self, simulator: EasyCarsSimulator) -> None:

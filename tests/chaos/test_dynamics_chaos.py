@@ -26,13 +26,13 @@ _FOR_EVER = 1e8
 
 @pytest.mark.timeout(420)
 def test_no_lead_is_lost_or_doubled_in_dynamics_whatever_happens(harness: Harness) -> None:
-    plan = Plan(seed="dynamics", target=DYNAMICS, leads=60, kills=12, freezes=2)
+    plan = Plan(seed="dynamics", target=DYNAMICS, leads=50, kills=8, freezes=2)
     figures, found = play(harness, plan)
     print("\n".join(figures.lines()))  # noqa: T201 - pytest shows it where the test fails
     assert found == []
     assert figures.is_clean
-    assert figures.leads >= 60
-    assert figures.kills_amid_creates >= 12
+    assert figures.leads >= 50
+    assert figures.kills_amid_creates >= 8
     assert figures.freezes
     assert figures.vendor_faults
     assert figures.edits

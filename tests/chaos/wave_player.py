@@ -32,11 +32,14 @@ class WavePlayer:
     def play(self, wave: Wave, chance: random.Random) -> None:
         """Play one wave to its end."""
         self._prepare(wave, chance)
+        killed = self._figures.kills
         works = [work for doom in wave.batches if (work := self._crew.begin(doom)) is not None]
         self._befall(wave, works, chance)
         for work in works:
             keep = wave.database is not DatabaseTrouble.HOLD_AND_KILL and chance.random() < 0.7
             self._crew.finish(work, keep=keep)
+        if self._figures.kills > killed:
+            self._world.let_pass(self._world.crm.dead_hold_seconds)
         self._follow(wave, chance)
 
     def freeze_one(self, chance: random.Random) -> None:
