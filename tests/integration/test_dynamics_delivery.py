@@ -176,6 +176,21 @@ def test_another_message_goes_on_when_the_time_for_one_connection_is_over(
     assert woken["id"] <= wake_up.delivery_id
 
 
+def test_a_backlog_calls_one_more_worker_once(scene: DynamicsScene) -> None:
+    dealership, few = scene.add_dealership(), scene.add_dealership()
+    scene.sink.wants_own_id = True
+    scene.store(lead_body(few))
+    for _ in range(35):
+        scene.store(lead_body(dealership))
+
+    scene.wake(few)
+    assert scene.queue.wake_ups == []
+    scene.wake(dealership)
+
+    (wake_up,) = scene.queue.wake_ups
+    assert (wake_up.dealership_id, wake_up.delay) == (dealership, 0)
+
+
 def test_two_workers_push_each_lead_once(scene: DynamicsScene) -> None:
     dealership = scene.add_dealership()
     for _ in range(12):

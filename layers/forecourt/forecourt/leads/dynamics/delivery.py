@@ -211,6 +211,8 @@ class DynamicsDelivery:
             if is_over or seconds_left() < ROUND_SECONDS:
                 left_over[work.dealership_id] = 0.0
                 continue
+            if work.rounds == 1 and work.has_backlog:
+                self._wake(work.dealership_id, 0.0)  # another worker joins, and wakes the next
             end = self._rounds.run(work, worker, seconds_left)
             work.rounds += 1
             if end.wait > _SLEPT_SECONDS:

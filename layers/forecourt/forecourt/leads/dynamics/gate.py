@@ -21,12 +21,14 @@ class Work:
     """One connection with something due.
 
     ``limit`` is how many of its leads a round may take: one where it has to be tried first.
+    ``has_backlog`` says that its last round took as many as it might.
     """
 
     dealership_id: int
     ready: Ready
     limit: int = SLOTS
     rounds: int = 0
+    has_backlog: bool = False
 
 
 class Gate:

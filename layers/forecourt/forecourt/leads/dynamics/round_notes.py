@@ -81,7 +81,8 @@ class RoundNotes:
             )
             self.work.limit = SLOTS if is_proven else 1
             return RoundEnd(more=is_proven)
-        return RoundEnd(more=due_again or len(self._outcomes) >= self._grant.permits)
+        self.work.has_backlog = len(self._outcomes) >= self._grant.permits
+        return RoundEnd(more=due_again or self.work.has_backlog)
 
 
 def _execution_seconds(outcome: DynamicsOutcome) -> float:
