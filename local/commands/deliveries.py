@@ -30,6 +30,8 @@ DeliveryArgument = Annotated[
     int, typer.Argument(metavar="ID", min=1, help="The delivery's id, as `deliveries list` shows.")
 ]
 
+_WIDEST_ID = 20
+
 _DOUBLED = (
     "If EasyCars has the lead of delivery {} after all, sending it again makes a second one there "
     "for the dealer's staff to find."
@@ -125,14 +127,15 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
     """Print a list as the admin API gave it."""
     print_table(
         "Deliveries",
-        ["id", "dealership", "state", "age", "number", "next", "code"],
+        ["id", "dealership", "CRM", "state", "age", "number", "next", "code"],
         (
             (
                 str(delivery["id"]),
                 text(f"{delivery['dealershipId']} {delivery['dealershipName']}"),
+                text(delivery["target"]),
                 text(delivery["state"]),
                 delivery_story.age(delivery, now),
-                text(delivery.get("remoteId")),
+                text(_short(delivery.get("remoteId"))),
                 delivery_story.next_step(delivery, now),
                 text(delivery.get("lastErrorCode")),
             )
@@ -142,6 +145,11 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
     )
     if deliveries:
         console.print("What happened, what is next, what to do: forecourt deliveries show ID")
+
+
+def _short(remote_id: str | None) -> str | None:
+    """Cut what Dynamics calls a record to what tells two apart; EasyCars' numbers are short."""
+    return remote_id if remote_id is None or len(remote_id) <= _WIDEST_ID else f"{remote_id[:8]}…"
 
 
 def print_delivery(delivery: dict[str, Any], *, now: datetime) -> None:
