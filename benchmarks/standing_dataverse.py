@@ -53,8 +53,8 @@ class StandingDataverse(httpx.BaseTransport):
             FaultPlan[Fault](),
             self.log,
             Deferral(clock),
-            self._execute,
-            standing.now,
+            latency=self._execute,
+            stopwatch=standing.now,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -55,6 +55,7 @@ class Exchange:
         faults: FaultPlan[Fault],
         log: RequestLog,
         deferral: Deferral,
+        *,
         latency: Callable[[], float],
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -71,7 +71,7 @@ class DataverseSimulator(SimulatedVendor[Fault]):
             state_path=state_path,
         )
         self._exchange_of_data = Exchange(
-            self.vendor, self.fault_plan, self.log, self.deferral, lambda: self.latency
+            self.vendor, self.fault_plan, self.log, self.deferral, latency=lambda: self.latency
         )
         self.serve_with(
             self._exchange_of_data,

@@ -77,6 +77,16 @@ def test_retry_after_grows_for_who_keeps_pushing(
     assert ask(caller).status_code == 200
 
 
+def test_a_caller_that_waited_is_not_held_to_its_old_haste(
+    caller: DataverseCaller, simulator: DataverseSimulator
+) -> None:
+    for _ in range(8):
+        ask(caller)
+    simulator.advance_clock(300)
+    waits = [ask(caller).headers.get("Retry-After") for _ in range(6)]
+    assert waits == [None] * 5 + ["30"]
+
+
 def test_execution_time_is_added_up(caller: DataverseCaller, simulator: DataverseSimulator) -> None:
     simulator.set_rules(execution_seconds=9)
     answers = [ask(caller) for _ in range(4)]
