@@ -303,6 +303,23 @@ def test_a_push_of_another_dealership_is_as_unknown_as_none(
     assert admin("GET", STATUS, jobId="x").bad_fields == {"jobId"}
 
 
+def test_a_delivery_to_dynamics_shows_its_hold_and_what_can_be_done(
+    admin: AdminClient, connected: int, database: Database
+) -> None:
+    lead = store_lead(database, connected)
+    add_delivery(database, lead, "Dynamics", "failed", "PRIVILEGE_MISSING")
+    database.connection().execute(
+        "UPDATE dynamics_connection SET hold_reason = 'No role.', hold_until = now()"
+    )
+
+    [shown] = admin("GET", "/api/admin/deliveries").body["deliveries"]
+    refused = admin("POST", f"/api/admin/deliveries/{shown['id']}/resend")
+
+    assert shown["target"] == "Dynamics"
+    assert (shown["acts"], shown["holdReason"]) == (["retry"], "No role.")
+    assert refused.status == 409
+
+
 def test_who_pushed_is_audited(admin: AdminClient, connected: int, database: Database) -> None:
     lead = store_lead(database, connected)
     job = push(admin, lead, uuid4(), claims=owner(connected)).body["jobId"]

@@ -254,3 +254,35 @@ def test_nothing_is_sent_again_by_a_script_without_yes(arguments: list[str]) -> 
 )
 def test_a_wrong_call_is_exit_code_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "typed"),
+    [
+        ({"state": "failed"}, ["dynamics check 3", "deliveries retry 7"]),
+        ({"state": "pending", "holdReason": "No role."}, ["dynamics check 3"]),
+        ({"state": "pending"}, []),
+        ({"state": "delivered"}, []),
+    ],
+    ids=["parked", "on hold", "on its way", "delivered"],
+)
+def test_for_dynamics_there_are_commands_of_its_own(
+    values: dict[str, Any], typed: list[str]
+) -> None:
+    told = delivery_story.commands(delivery(**values, target="Dynamics"))
+
+    assert [line.split("   #")[0].removeprefix("forecourt ") for line in told] == typed
+
+
+def test_a_crm_that_is_away_is_named() -> None:
+    away = {"vendorAwayUntil": at(30), "nextAttemptAt": at(0)}
+
+    assert delivery_story.next_step(delivery("pending", target="Dynamics", **away), NOW) == (
+        "Dynamics is away"
+    )
+
+
+def test_a_record_of_dynamics_is_no_number() -> None:
+    found = delivery("delivered", target="Dynamics", remoteId=LEAD, deliveredAt=at(-60))
+
+    assert f"as record {LEAD}" in delivery_story.what_happened(found, NOW)

@@ -23,7 +23,7 @@ CHECK_SECONDS = 24.0
 _CALL_SECONDS = 10.0
 _PRIVILEGES = ("prvReadLead", "prvCreateLead", "prvWriteLead")
 _EXPIRES_SOON = timedelta(days=30)
-_PLACEHOLDERS = ("your-", "your_", "yourorg", "placeholder", "changeme", "<", "xxxx")
+_PLACEHOLDERS = ("<", "placeholder", "changeme", "yourorg", "your-org", "your_", "xxxxxx")
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _ROLE = (
     "Give the application user a security role with Create, Read and Write on Lead (depth "
