@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
@@ -84,8 +85,9 @@ def test_a_token_is_asked_for_with_a_form(caller: DataverseCaller) -> None:
     in_query = caller.http.post(path, params=caller.token_form())
     assert refusal(in_query)[2] == 900144
     assert caller.http.get(path).status_code == 404
-    twice = {"content": "grant_type=a&grant_type=b", "headers": {"Content-Type": FORM}}
-    assert refusal(caller.http.post(path, **twice))[0] == 400  # type: ignore[arg-type]
+    form = f"{urlencode(caller.token_form())}&client_id={caller.account.client_id}"
+    twice = caller.http.post(path, content=form, headers={"Content-Type": FORM})
+    assert refusal(twice) == (400, "invalid_request", 9000411)
 
 
 def test_an_expired_secret_is_told_apart_and_a_new_one_is_good(
