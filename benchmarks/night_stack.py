@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,9 @@ type Trouble = tuple[str, Mapping[str, Any]]
 """The code it is recorded with, and the simulator's fault; without one, a wrong client secret."""
 
 _CREDENTIALS = "/api/admin/easycars/credentials"
-_ENROLLERS = 6
+_ENROLLERS = 4
+_SAVING_TRIES = 6
+_SAVING_PAUSE = 2.0
 _SAMPLE_SECONDS = 1.0
 
 
@@ -82,8 +85,12 @@ class Night:
     def enrol(self) -> list[Dealer]:
         """Add a dealership for every account of the vendor."""
         accounts = self._vendor.get("/_control/accounts").json()["accounts"]
+        added = self.rows(
+            "INSERT INTO dealership (name) SELECT unnest(%s::text[]) RETURNING id",
+            [account["name"] for account in accounts],
+        )
         with ThreadPoolExecutor(_ENROLLERS) as several:
-            return list(several.map(self._add, accounts))
+            return list(several.map(self._save, (row[0] for row in added), accounts))
 
     def set_client_secret(self, dealer: Dealer, client_secret: str) -> None:
         """Save a dealership's credentials with this client secret."""
@@ -149,18 +156,19 @@ class Night:
                 continue  # it ended meanwhile
         return total
 
-    def _add(self, account: Mapping[str, Any]) -> Dealer:
-        dealership = {"name": account["name"], "origins": []}
-        added = self._admin.post("/api/admin/dealerships", json=dealership).raise_for_status()
-        dealership_id = added.json()["id"]
-        saved = self._admin.post(
-            _CREDENTIALS,
-            params={"dealershipId": dealership_id},
-            json=_credentials(account, account["clientSecret"]),
-        ).raise_for_status()
-        return Dealer(
-            dealership_id=dealership_id, credential_id=saved.json()["id"], account=account
-        )
+    def _save(self, dealership_id: int, account: Mapping[str, Any]) -> Dealer:
+        """Save credentials, again while the machine is too busy to answer."""
+        whose = {"dealershipId": dealership_id}
+        body = _credentials(account, account["clientSecret"])
+        for _ in range(_SAVING_TRIES):
+            saved = self._admin.post(_CREDENTIALS, params=whose, json=body)
+            if saved.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(_SAVING_PAUSE)
+        if saved.status_code == httpx.codes.CONFLICT:  # an earlier try had saved them
+            saved = self._admin.get(_CREDENTIALS, params=whose)
+        credential_id = saved.raise_for_status().json()["id"]
+        return Dealer(dealership_id=dealership_id, credential_id=credential_id, account=account)
 
     def _command(self, *words: str) -> Any:  # noqa: ANN401 - JSON
         return json.loads(self._run(*words).stdout)
