@@ -78,6 +78,7 @@ class ScriptedDynamics:
         self.wants_own_id = False
         self.metadata_reads = 0
         self.metadata_error: ForecourtError | None = None
+        self.describe: Callable[[DynamicsConnection], Mapping[str, Any]] = lambda _: METADATA
         self.connections: list[DynamicsConnection] = []
         self.unpreparable: set[str] = set()
         self.table_error: PermanentError | None = None
@@ -139,12 +140,12 @@ class ScriptedDynamics:
         """Delete a record as somebody in Dynamics does."""
         del self.records[UUID(lead)], self.ids[UUID(lead)]
 
-    def read_metadata(self, _: DynamicsConnection, *, seconds: float) -> Mapping[str, Any]:
+    def read_metadata(self, connection: DynamicsConnection, *, seconds: float) -> Mapping[str, Any]:
         assert seconds > 0
         self.metadata_reads += 1
         if self.metadata_error is not None:
             raise self.metadata_error
-        return METADATA
+        return self.describe(connection)
 
 
 class DynamicsScene:

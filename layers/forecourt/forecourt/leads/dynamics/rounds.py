@@ -115,8 +115,9 @@ class Rounds:
         started = time.monotonic()
         try:
             self._connections.read_metadata(ready, seconds=METADATA_SECONDS)
-        except ForecourtError as error:
-            outcome = could_not_begin(error)
+        except Exception as error:  # noqa: BLE001 - a table we trip over stops its tenant alone
+            known = error if isinstance(error, ForecourtError) else _cannot_read_table(error)
+            outcome = could_not_begin(known)
             self._record(
                 notes,
                 [DynamicsReport(claim=c, outcome=outcome, connection=ready.connection)
@@ -253,6 +254,14 @@ def _surprise(error: Exception) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         code="UNEXPECTED_ERROR",
         detail=f"The call ended with {type(error).__name__}.",
+        target="Forecourt",
+    )
+
+
+def _cannot_read_table(error: Exception) -> PermanentError:
+    return PermanentError(
+        code="UNEXPECTED_ERROR",
+        detail=f"Reading the lead table ended with {type(error).__name__}; nothing was sent.",
         target="Forecourt",
     )
 
