@@ -21,6 +21,8 @@ from tests.chaos.wave_player import WavePlayer
 from tests.chaos.world import Harness
 
 _LEADS = 120
+_EDITED = 2
+"""Of each kind; five failures in a row would stop all calls."""
 _FOR_EVER = 1e8
 
 
@@ -68,6 +70,37 @@ def test_each_lead_is_one_record_though_no_first_upsert_was_answered(harness: Ha
             met[request.external_id] += request.fault == "cut_after"
         assert set(met.values()) == {1}
         assert len(met) == _LEADS
+
+
+@pytest.mark.timeout(300)
+def test_an_older_version_that_arrives_late_overwrites_no_newer_one(harness: Harness) -> None:
+    chance = random.Random("late")
+    with harness.world(chance, Habits(), target=DYNAMICS) as world:
+        leads = AcceptedLeads(chance, add_dealerships(world, 1, 1), spam=0.0)
+        assert isinstance(world.crm, Dynamics)
+        figures = Figures()
+        crew = Crew(world, leads, figures)
+        player = WavePlayer(world, leads, crew, figures)
+        player.accept(_EDITED, chance)
+        crew.deliver()
+        for operation in ("UpdateLead", "UpsertLead"):
+            world.crm.simulator.add_fault(
+                "late_commit", operation=operation, per="lead", seconds=100
+            )
+        player.accept(_EDITED, chance)
+        for lead in list(leads.leads)[:_EDITED]:
+            world.edit_one(leads, tell=True, among=[lead])
+        crew.deliver()
+        assert world.crm.simulator.waiting_commits() == 2 * _EDITED
+
+        for lead in leads.leads:
+            world.edit_one(leads, tell=True, among=[lead])
+        settle(world, crew, player, leads, chance)
+        crew.dismiss()
+
+        assert judge_all(world, leads, errors=crew.errors) == []
+        met = Counter(request.fault for request in world.crm.simulator.requests())
+        assert met["late_commit"] >= 2 * _EDITED
 
 
 def test_every_fault_of_dynamics_befalls_somebody() -> None:
