@@ -102,6 +102,7 @@ def test_a_first_connection_names_what_it_misses(admin: AdminClient, dealership:
         "https://evil-dynamics.com",
         "https://169.254.169.254",
         "https://[fd00::1]",
+        "https://[::::]",
         "https://localhost",
         "obrien.crm6.dynamics.com",
         "https://",

@@ -2,7 +2,6 @@
 
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -223,11 +222,5 @@ class DynamicsSetup(RequestBody):
 def _is_of_dataverse(environment_url: str | None) -> bool:
     if environment_url is None:
         return True
-    address = urlsplit(environment_url)
-    host = address.hostname or ""
-    return (
-        address.scheme == "https"
-        and address.netloc == host
-        and _DOMAIN.fullmatch(host) is not None
-        and host.endswith(_HOSTS)
-    )
+    scheme, _, host = environment_url.partition("://")
+    return scheme == "https" and _DOMAIN.fullmatch(host) is not None and host.endswith(_HOSTS)
