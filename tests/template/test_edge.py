@@ -8,8 +8,9 @@ from tests.support.sam_template import ROOT, SamTemplate, texts
 
 
 def distribution(template: SamTemplate) -> dict[str, Any]:
-    config: dict[str, Any] = template.of_type("AWS::CloudFront::Distribution")["ApiDistribution"]
-    return config["DistributionConfig"]
+    distributions = template.of_type("AWS::CloudFront::Distribution")
+    config: dict[str, Any] = distributions["ApiDistribution"]["DistributionConfig"]
+    return config
 
 
 def test_it_sends_the_secret_that_every_function_of_the_api_checks(template: SamTemplate) -> None:
