@@ -21,7 +21,7 @@ from forecourt.leads.lead import (
 from forecourt.leads.ledger import LEASE_SECONDS, Accepted, DeliveryView
 from forecourt.leads.message import AddressPart, LeadMessage
 from forecourt.leads.outcome import DeliveryState
-from forecourt.leads.wake_ups import DYNAMICS, ON_ITS_WAY_SECONDS, WakeUp
+from forecourt.leads.wake_ups import DYNAMICS, EASYCARS, ON_ITS_WAY_SECONDS, WakeUp
 from forecourt.security.credentials import Environment
 from forecourt.storage.durability import RELAXED
 from forecourt.storage.postgres import Connection, Database
@@ -71,36 +71,39 @@ WITH {RELAXED}, incoming AS (
     FROM known ORDER BY external_id
     ON CONFLICT (external_id) DO NOTHING
     RETURNING id, external_id, dealership_id, spam
+), connected AS (
+    SELECT s.id, s.dealership_id,
+           EXISTS (SELECT FROM dynamics_connection x
+                   WHERE x.dealership_id = s.dealership_id AND x.is_active) AS to_dynamics,
+           EXISTS (SELECT FROM dealership_easycars_credentials c
+                   WHERE c.dealership_id = s.dealership_id AND c.is_active) AS to_easycars
+    FROM stored s
+    WHERE NOT s.spam
 ), born AS (
     INSERT INTO lead_delivery (
         lead_id, dealership_id, target, state, next_attempt_at, woken_until)
-    SELECT s.id, s.dealership_id, t.target, 'pending', now(),
-           now() + make_interval(secs => t.woken)
-    FROM stored s
-    LEFT JOIN dealership_easycars_credentials c
-        ON c.dealership_id = s.dealership_id AND c.is_active
-    LEFT JOIN dynamics_connection x ON x.dealership_id = s.dealership_id AND x.is_active
-    CROSS JOIN LATERAL (VALUES
-        ('EasyCars', %(woken)s, c.id IS NOT NULL OR x.id IS NULL),
-        ('Dynamics', %(on_its_way)s, x.id IS NOT NULL)) AS t(target, woken, is_wanted)
-    WHERE NOT s.spam AND t.is_wanted
+    SELECT id, dealership_id, 'EasyCars', 'pending', now(),
+           now() + make_interval(secs => %(woken)s)
+    FROM connected WHERE to_easycars OR NOT to_dynamics
+    UNION ALL
+    SELECT id, dealership_id, 'Dynamics', 'pending', now(),
+           now() + make_interval(secs => %(on_its_way)s)
+    FROM connected WHERE to_dynamics
     RETURNING id, lead_id, target, state
 )
 SELECT i.external_id, i.dealership_id, k.external_id IS NOT NULL AS is_known,
-       s.id IS NOT NULL AS is_new, b.id AS delivery_id, b.state,
+       s.id IS NOT NULL AS is_new, b.id AS delivery_id, b.target, b.state,
        c.encryption_iv AS credential_stamp,
        CASE WHEN c.hold_reason IS NOT NULL
             THEN coalesce(extract(epoch FROM c.hold_until - now()), 0)::float8
        END AS hold_left,
        c.environment,
-       extract(epoch FROM v.open_until - now())::float8 AS breaker_left,
-       x.id AS dynamics_delivery_id
+       extract(epoch FROM v.open_until - now())::float8 AS breaker_left
 FROM relaxed
 JOIN incoming i ON true
 LEFT JOIN known k ON k.external_id = i.external_id
 LEFT JOIN stored s ON s.external_id = i.external_id
-LEFT JOIN born b ON b.lead_id = s.id AND b.target = 'EasyCars'
-LEFT JOIN born x ON x.lead_id = s.id AND x.target = 'Dynamics'
+LEFT JOIN born b ON b.lead_id = s.id
 LEFT JOIN dealership_easycars_credentials c ON c.dealership_id = i.dealership_id AND c.is_active
 LEFT JOIN circuit_breaker v ON v.target = 'EasyCars' AND v.environment = c.environment
 """  # noqa: S608 - the interpolated part is a constant
@@ -164,7 +167,8 @@ def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> Accepted:
         },
     ).fetchall()
     return Accepted(
-        new={row["external_id"]: _view(row) for row in rows if row["is_new"]},
+        new=dict.fromkeys(row["external_id"] for row in rows if row["is_new"])
+        | {row["external_id"]: _view(row) for row in rows if row["target"] == EASYCARS},
         refused={
             row["external_id"]: SkippableError(
                 code="UNKNOWN_DEALERSHIP",
@@ -176,20 +180,18 @@ def _accept(connection: Connection, leads: Sequence[LeadMessage]) -> Accepted:
         },
         elsewhere=[
             WakeUp(
-                delivery_id=row["dynamics_delivery_id"],
+                delivery_id=row["delivery_id"],
                 external_id=row["external_id"],
                 dealership_id=row["dealership_id"],
                 target=DYNAMICS,
             )
             for row in rows
-            if row["dynamics_delivery_id"] is not None
+            if row["target"] == DYNAMICS
         ],
     )
 
 
-def _view(row: Mapping[str, Any]) -> DeliveryView | None:
-    if row["delivery_id"] is None:
-        return None
+def _view(row: Mapping[str, Any]) -> DeliveryView:
     return DeliveryView(
         external_id=row["external_id"],
         dealership_id=row["dealership_id"],
