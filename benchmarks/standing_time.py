@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from forecourt.storage.postgres import Database
@@ -37,6 +38,15 @@ def give_standing_clock(database: Database) -> None:
     database.connection().execute(_OWN_CLOCK)
 
 
+@dataclass(slots=True, eq=False)
+class _Appointment:
+    """Who waits, and whether the clock has called them and they are to come."""
+
+    woken: threading.Event
+    is_over: bool = False
+    is_called: bool = False
+
+
 class StandingTime:
     """Seconds that pass only when everybody waits; for any number of threads.
 
@@ -51,7 +61,7 @@ class StandingTime:
         self._lock = threading.Lock()
         self._now = 0.0
         self._numbers = itertools.count()
-        self._appointments: list[tuple[float, int, threading.Event]] = []
+        self._appointments: list[tuple[float, int, _Appointment]] = []
         self._at_work = 0
         self._changes = 0
 
@@ -61,14 +71,16 @@ class StandingTime:
 
     def sleep(self, seconds: float, sooner: threading.Event | None = None) -> None:
         """Wait for so many seconds, or until `sooner` is set."""
-        woken = threading.Event() if sooner is None else sooner
+        appointment = _Appointment(threading.Event() if sooner is None else sooner)
         with self._lock:
             self._changes += 1
-            appointment = (self._now + seconds, next(self._numbers), woken)
-            heapq.heappush(self._appointments, appointment)
-        woken.wait()
+            entry = (self._now + seconds, next(self._numbers), appointment)
+            heapq.heappush(self._appointments, entry)
+        appointment.woken.wait()
         with self._lock:
             self._changes += 1
+            appointment.is_over = True
+            self._at_work -= appointment.is_called
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -91,8 +103,8 @@ class StandingTime:
         """Let nobody wait any more."""
         with self._lock:
             waiting, self._appointments = self._appointments, []
-        for _, _, event in waiting:
-            event.set()
+        for _, _, appointment in waiting:
+            appointment.woken.set()
 
     def run_until(self, is_over: Callable[[], bool]) -> None:
         """Go from appointment to appointment."""
@@ -111,19 +123,24 @@ class StandingTime:
                 event.set()
 
     def _next(self) -> tuple[float, list[threading.Event]]:
-        """Go on to the next appointment; gives the seconds passed and whose it is."""
+        """Go on to the next appointment; gives the seconds passed and whose it is.
+
+        Who is called counts as at work until they have come.
+        """
         before = self._now
-        events: list[threading.Event] = []
+        called: list[threading.Event] = []
         while self._appointments:
-            at, _, event = self._appointments[0]
-            if not event.is_set():
-                if events and at > self._now:
+            at, _, appointment = self._appointments[0]
+            if not (appointment.is_over or appointment.woken.is_set()):
+                if called and at > self._now:
                     break
                 self._now = max(at, self._now)
-                events.append(event)
+                appointment.is_called = True
+                self._at_work += 1
+                called.append(appointment.woken)
             heapq.heappop(self._appointments)
         self._changes += 1
-        return self._now - before, events
+        return self._now - before, called
 
     def _stands_still(self) -> bool:
         """Look a few times whether anybody works."""
