@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from forecourt.security.credentials import Environment
 from tests.support.sam_template import SamTemplate, texts
 
 
@@ -95,14 +96,22 @@ def test_credentials_open_only_for_a_named_dealership(template: SamTemplate) -> 
         }
 
 
-def test_who_pushes_to_dynamics_opens_nothing_of_easycars(template: SamTemplate) -> None:
-    [condition] = [
-        statement["Condition"]
+def test_who_calls_one_vendor_opens_nothing_of_the_other(template: SamTemplate) -> None:
+    opened = {
+        owner: statement["Condition"].get("StringEquals")
         for owner, statement in template.statements()
-        if owner == "DynamicsDeliveryFunction" and "kms:Decrypt" in texts(statement["Action"])
-    ]
+        if owner in template.functions and "kms:Decrypt" in texts(statement["Action"])
+    }
 
-    assert condition["StringEquals"] == {"kms:EncryptionContext:environment": "Dynamics"}
+    name = "kms:EncryptionContext:environment"
+    easycars = {name: [environment.value for environment in Environment]}
+    assert opened == {
+        "AdminApiFunction": None,
+        "DynamicsDeliveryFunction": {name: "Dynamics"},
+        "LeadDeliveryFunction": easycars,
+        "LeadRefreshFunction": easycars,
+        "StockSyncFunction": easycars,
+    }
 
 
 def test_the_key_itself_refuses_a_call_without_its_context(
