@@ -175,11 +175,12 @@ NOT_OVERTAKING = f"""greatest(now(), (
     FROM (SELECT a.operation, a.outcome FROM lead_delivery_attempt a
           WHERE a.delivery_id = d.id AND a.operation <> 'probe'
           ORDER BY a.id DESC LIMIT 1) last
-    WHERE last.operation = 'update'
+    WHERE (last.operation = 'update' OR d.target = 'Dynamics')
       AND coalesce(last.outcome, 'unknown') IN ('unknown', 'lease_expired')))"""  # noqa: S608
 """When ``lead_delivery d`` may be sent again: at once, unless its last update may still arrive.
 
-To whoever waited for the row an outcome recorded meanwhile is not visible yet."""
+What creates a lead in Dynamics updates one that is there, so there both count. To whoever waited
+for the row an outcome recorded meanwhile is not visible yet."""
 
 # One that was released and has not been tried yet is released again: its wake-up may be lost. What
 # was deleted in Dynamics is made there again, whole.

@@ -15,6 +15,7 @@ from forecourt.leads.wake_ups import (
     WakeUp,
 )
 from forecourt.storage.audit_log import write_audit
+from forecourt.storage.deliveries import NOT_OVERTAKING
 from forecourt.storage.postgres import Connection, Database
 
 # Leads before their deliveries and by id, as recording does, so that the two do not wait for each
@@ -30,9 +31,10 @@ ORDER BY l.id
 FOR NO KEY UPDATE OF l
 """
 
-# What a worker has right now stays its; where it is delivered and unchanged the payload's hash
-# saves the call. A record that was deleted in Dynamics is created again when a person retries.
-_MAKE_DUE = """
+# What a worker has right now stays its, and what may still arrive is waited for. Where a lead is
+# delivered and unchanged the payload's hash saves the call. A record that was deleted in Dynamics
+# is created again when a person retries.
+_MAKE_DUE = f"""
 INSERT INTO lead_delivery AS d
     (lead_id, dealership_id, target, state, wanted_version, next_attempt_at, push_job_id)
 SELECT l.id, l.dealership_id, 'Dynamics', 'pending', l.version, now(), %(job_id)s
@@ -41,7 +43,8 @@ ON CONFLICT (lead_id, target) DO UPDATE
 SET push_job_id = excluded.push_job_id, updated_at = now(),
     state = CASE d.state WHEN 'in_progress' THEN d.state ELSE 'pending' END,
     attempts = CASE d.state WHEN 'in_progress' THEN d.attempts ELSE 0 END,
-    next_attempt_at = CASE d.state WHEN 'in_progress' THEN d.next_attempt_at ELSE now() END,
+    next_attempt_at = CASE d.state WHEN 'in_progress' THEN d.next_attempt_at
+                                   ELSE {NOT_OVERTAKING} END,
     remote_id = CASE WHEN %(is_retry)s AND d.last_error_code = 'DELETED_IN_DYNAMICS'
                      THEN NULL ELSE d.remote_id END,
     delivered_fields = CASE WHEN %(is_retry)s AND d.last_error_code = 'DELETED_IN_DYNAMICS'
@@ -51,7 +54,7 @@ SET push_job_id = excluded.push_job_id, updated_at = now(),
     last_error_code = CASE d.state WHEN 'in_progress' THEN d.last_error_code END,
     last_error = CASE d.state WHEN 'in_progress' THEN d.last_error END
 RETURNING d.id, d.lead_id, d.state
-"""
+"""  # noqa: S608 - the interpolated part is a constant
 
 _NOTE_WOKEN = """
 UPDATE lead_delivery

@@ -1,6 +1,7 @@
 """What leads do that wait for a connection to Dynamics 365, in the transaction that changes it."""
 
 from forecourt.leads.dynamics.categories import MENDED_BY_A_SAVE
+from forecourt.storage.deliveries import NOT_OVERTAKING
 from forecourt.storage.postgres import Connection
 
 # A lead that came while the dealership had no connection at all waits as one for EasyCars.
@@ -15,13 +16,13 @@ ORDER BY l.id
 ON CONFLICT (lead_id, target) DO NOTHING
 """
 
-_RELEASE = """
+_RELEASE = f"""
 UPDATE lead_delivery d
-SET state = 'pending', next_attempt_at = now(), woken_until = NULL, updated_at = now(),
+SET state = 'pending', next_attempt_at = {NOT_OVERTAKING}, woken_until = NULL, updated_at = now(),
     attempts = CASE d.state WHEN 'failed' THEN 0 ELSE d.attempts END
 WHERE d.dealership_id = %(dealership_id)s AND d.target = 'Dynamics'
   AND d.state IN ('pending', 'failed') AND d.last_error_code = ANY(%(codes)s)
-"""
+"""  # noqa: S608 - the interpolated part is a constant
 
 _PARK = """
 UPDATE lead_delivery
