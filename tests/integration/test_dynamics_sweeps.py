@@ -7,10 +7,13 @@ import pytest
 
 from forecourt.leads.dynamics.budget import Spent
 from forecourt.leads.sweep import Swept
+from forecourt.storage.dynamics_ledger import PostgresDynamicsLedger
 from forecourt.storage.sweeps import PostgresSweeps
 from tests.support.dynamics_delivery import DynamicsScene, connect_dynamics
-from tests.support.lead_delivery import lead_body
+from tests.support.lead_delivery import lead_body, wake_up_body
 from tests.support.sweeping import new_sweeper
+
+LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
 
 
 @pytest.fixture
@@ -181,3 +184,76 @@ def test_a_queue_that_is_away_leaves_deliveries_asleep(scene: DynamicsScene) -> 
     assert new_sweeper(scene.scene, queue=scene.queue).sweep_once().interrupted
 
     assert scene.row(lead)["woken_until"] is None
+
+
+class SavedMeanwhile(PostgresDynamicsLedger):
+    """A ledger whose worker is overtaken, just before it parks, by somebody who saves."""
+
+    def __init__(self, scene: DynamicsScene, url: str) -> None:
+        super().__init__(scene.database)
+        self._scene, self._url = scene, url
+
+    def park_due(self, dealership_id: int, code: str, detail: str, stamp: str | None) -> int:
+        connect_dynamics(self._scene.scene, dealership_id, url=self._url)
+        return super().park_due(dealership_id, code, detail, stamp)
+
+
+@pytest.mark.parametrize("had", ["none", "an unreadable one"])
+def test_what_was_saved_while_a_worker_parked_is_not_parked(scene: DynamicsScene, had: str) -> None:
+    dealership = scene.add_dealership()
+    (lead,) = add_due(scene, dealership)
+    if had == "none":
+        scene.scene.execute("DELETE FROM dynamics_connection")
+    else:
+        scene.scene.execute("UPDATE dynamics_connection SET client_secret_encrypted = 'AAAA'")
+    ledger = SavedMeanwhile(scene, "https://other.crm6.dynamics.com")
+
+    scene.new_delivery(ledger=ledger).deliver_batch(scene.messages(dealership), worker="w")
+
+    assert scene.row(lead)["state"] == "pending"
+    scene.wake(dealership)
+    assert scene.row(lead)["state"] == "delivered"
+
+
+def test_what_was_parked_as_unconnected_after_a_save_goes_on(scene: DynamicsScene) -> None:
+    dealership = scene.add_dealership()
+    (lead,) = add_due(scene, dealership)
+    scene.scene.execute(
+        "UPDATE lead_delivery SET state = 'failed', next_attempt_at = NULL,"
+        " last_error_code = 'NO_CONNECTION'"
+    )
+    sweeps = PostgresSweeps(scene.database)
+    assert sweeps.return_forgotten() == 0
+    scene.scene.execute(
+        "UPDATE dynamics_connection SET updated_at = now() - interval '61 s', is_active = false"
+    )
+    assert sweeps.return_forgotten() == 0
+    scene.scene.execute("UPDATE dynamics_connection SET is_active = true")
+    assert sweeps.return_forgotten() == 1
+    assert sweep(scene) == [("Dynamics", lead)]
+
+
+def test_a_lead_that_found_no_connection_a_moment_before_the_first_goes_on(
+    scene: DynamicsScene,
+) -> None:
+    dealership = scene.scene.add_dealership(connected=False)
+    scene.store(lead_body(dealership, LEAD))
+    scene.store(lead_body(dealership, spam=True))
+    connect_dynamics(scene.scene, dealership)
+    scene.scene.deliver(wake_up_body(LEAD, dealership, 1))
+    scene.scene.pass_time("121 s", "lead_delivery")
+    new_sweeper(scene.scene, queue=scene.scene.queue).sweep_once()
+    scene.scene.deliver(wake_up_body(LEAD, dealership, 1))
+    assert scene.scene.one("SELECT last_error_code FROM lead_delivery") == {
+        "last_error_code": "NO_CONNECTION"
+    }
+    sweeps = PostgresSweeps(scene.database)
+    assert sweeps.return_forgotten() == 0
+    scene.pass_time("61 s")
+
+    assert sweeps.return_forgotten() == 1
+    assert sweeps.return_forgotten() == 0
+
+    assert sweep(scene) == [("Dynamics", LEAD)]
+    scene.wake(dealership)
+    assert scene.row(LEAD)["state"] == "delivered"

@@ -146,11 +146,14 @@ WHERE d.id = next.id AND l.id = d.lead_id
 RETURNING d.id AS delivery_id, l.external_id, d.dealership_id
 """  # noqa: S608 - the interpolated parts are constants
 
+# What another connection was saved for meanwhile has been released with it.
 _PARK_DUE = f"""
 UPDATE lead_delivery d
 SET state = 'failed', next_attempt_at = NULL, woken_until = NULL, last_error_code = %(code)s,
     last_error = %(detail)s, updated_at = now()
 WHERE {_DUE.format(dealership="%(dealership_id)s")}
+  AND NOT EXISTS (SELECT FROM dynamics_connection c WHERE c.dealership_id = d.dealership_id
+                  AND c.encryption_iv IS DISTINCT FROM %(stamp)s::text)
 """  # noqa: S608 - the interpolated part is a constant
 
 # Due as before, so that they go in their turn; who sends wake-ups looks at the breaker first.
@@ -232,10 +235,13 @@ def wake_next(database: Database, dealership_id: int, delay: int) -> Sequence[Wa
     return [WakeUp(**row, delay=delay, target=DYNAMICS) for row in rows]
 
 
-def park_due(database: Database, dealership_id: int, code: str, detail: str) -> int:
-    """Park what is due of a dealership for a person; says how many."""
+def park_due(
+    database: Database, dealership_id: int, code: str, detail: str, stamp: str | None
+) -> int:
+    """Park what is due of a dealership for a person, unless its connection is another by now."""
     parked = database.connection().execute(
-        _PARK_DUE, {"dealership_id": dealership_id, "code": code, "detail": detail}
+        _PARK_DUE,
+        {"dealership_id": dealership_id, "code": code, "detail": detail, "stamp": stamp},
     )
     return parked.rowcount
 

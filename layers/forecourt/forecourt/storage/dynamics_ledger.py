@@ -54,9 +54,9 @@ class PostgresDynamicsLedger:
         self._durability.wrote_relaxed()
         return woken
 
-    def park_due(self, dealership_id: int, code: str, detail: str) -> int:
+    def park_due(self, dealership_id: int, code: str, detail: str, stamp: str | None) -> int:
         """Park what is due."""
-        return deliveries.park_due(self._database, dealership_id, code, detail)
+        return deliveries.park_due(self._database, dealership_id, code, detail, stamp)
 
     def postpone_to_hold(self, dealership_id: int) -> None:
         """Let what is due wait for the end of a hold."""

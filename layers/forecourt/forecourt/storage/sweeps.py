@@ -12,7 +12,7 @@ from forecourt.leads.wake_ups import (
     ON_ITS_WAY_SECONDS,
     WakeUp,
 )
-from forecourt.storage import dynamics_deliveries, dynamics_sweeps
+from forecourt.storage import dynamics_deliveries, dynamics_sweeps, dynamics_waiting
 from forecourt.storage.announcements import note_announced, unannounced_leads
 from forecourt.storage.deliveries import expire_leases
 from forecourt.storage.durability import RELAXED
@@ -201,8 +201,9 @@ class PostgresSweeps:
         )
 
     def return_forgotten(self) -> int:
-        """Make due what a crash left parked after credentials were saved, 500 at a time."""
-        return return_forgotten(self._database)
+        """Make due what stayed parked though credentials or a connection are there by now."""
+        elsewhere = dynamics_waiting.return_forgotten(self._database)
+        return return_forgotten(self._database) + elsewhere
 
     def wake_due(self) -> Sequence[WakeUp]:
         """Choose due deliveries by turns, and note that a message is on its way."""

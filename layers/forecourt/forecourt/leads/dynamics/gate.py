@@ -102,4 +102,4 @@ class Gate:
         return None
 
     def _park(self, view: ConnectionView, code: str, detail: str) -> None:
-        self._parked(self._ledger.park_due(view.dealership_id, code, detail))
+        self._parked(self._ledger.park_due(view.dealership_id, code, detail, view.stamp))

@@ -131,8 +131,11 @@ class DynamicsLedger(Protocol):
         """Choose the delivery that is due longest, and note that a message comes after `delay`."""
         ...
 
-    def park_due(self, dealership_id: int, code: str, detail: str) -> int:
-        """Park what is due for a person; says how many."""
+    def park_due(self, dealership_id: int, code: str, detail: str, stamp: str | None) -> int:
+        """Park what is due for a person; says how many.
+
+        None where another connection was saved than the one with this stamp, None for none.
+        """
         ...
 
     def postpone_to_hold(self, dealership_id: int) -> None:
