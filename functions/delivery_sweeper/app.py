@@ -36,8 +36,9 @@ def database() -> Database:
     return open_database(settings())
 
 
-def wire() -> DeliverySweeper:
-    """Put a sweeper together."""
+@cache
+def sweeper() -> DeliverySweeper:
+    """Give the sandbox's sweeper."""
     return DeliverySweeper(
         ledger=PostgresSweeps(database()),
         queue=RoutedWakeUps(
@@ -47,12 +48,6 @@ def wire() -> DeliverySweeper:
         events=SnsLeadEvents(settings().lead_events_topic_arn),
         metrics=EmfSweepMetrics(),
     )
-
-
-@cache
-def sweeper() -> DeliverySweeper:
-    """Give the sandbox's sweeper."""
-    return wire()
 
 
 @cache

@@ -112,8 +112,7 @@ class _Worker:
 
     def _answer(self, job: Job) -> Any:
         if "event" not in job:
-            self._wired = self._wired or self._module.wire()
-            return repr(self._wired.sweep_once())
+            return repr(self._module.sweeper().sweep_once())
         self._wired = self._wired or self._module.wire(self._doom.watch)
         invocation = Invocation(f"{self._name}-{self._jobs}")
         return self._module.deliver(self._wired, job["event"], invocation)
