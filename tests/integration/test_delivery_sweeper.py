@@ -311,3 +311,15 @@ def test_only_the_deliveries_named_are_asleep_again(scene: Scene) -> None:
 
     assert [wake_up.delivery_id for wake_up in sweeps.wake_due()] == [first.delivery_id]
     assert isinstance(second.external_id, UUID)
+
+
+def test_a_burst_of_one_dealership_puts_nobody_else_to_sleep(scene: Scene) -> None:
+    many, few = scene.add_dealership(), scene.add_dealership()
+    seed_due(scene, few, 1)
+    seed_due(scene, many, 205)
+    scene.execute(
+        "UPDATE lead_delivery SET woken_until = now() + interval '150 s' WHERE dealership_id = %s",
+        many,
+    )
+
+    assert len(sweep(scene)) == 1

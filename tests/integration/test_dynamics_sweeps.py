@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from forecourt.leads.dynamics.budget import Spent
+from forecourt.leads.message import LeadMessage, parse_message
 from forecourt.leads.sweep import Swept
 from forecourt.storage.dynamics_ledger import PostgresDynamicsLedger
 from forecourt.storage.sweeps import PostgresSweeps
@@ -56,6 +57,15 @@ def test_dealerships_take_turns_and_none_has_more_than_ten_awake(scene: Dynamics
 
     assert len(woken) == 11
     assert set(woken[:2]) == {first[0], second}
+
+
+def test_a_burst_of_one_dealership_puts_nobody_else_to_sleep(scene: DynamicsScene) -> None:
+    many, few = scene.add_dealership(), scene.add_dealership()
+    (lead,) = add_due(scene, few)
+    burst = [parse_message(lead_body(many)) for _ in range(205)]
+    scene.scene.ledger.accept([message for message in burst if isinstance(message, LeadMessage)])
+
+    assert sweep(scene) == [("Dynamics", lead)]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from forecourt.storage.dynamics_deliveries import PUSH_ENABLED
 from forecourt.storage.postgres import Database
 
 # woken      per dealership, how many are awake and untried
+#            (new leads are born awake, so a burst of one dealership counts as its ten)
 # open_for   per dealership, how many may be: none while it is switched off, on hold, or its
 #            organisation is away or asked for silence; one where either waits for a trial, or where
 #            no connection is left and somebody has to park what is due
@@ -67,7 +68,9 @@ WITH {RELAXED}, woken AS MATERIALIZED (
     SELECT id, turn, next_attempt_at FROM turns
     WHERE NOT on_trial OR trial = 1
     ORDER BY turn, next_attempt_at, id
-    LIMIT (SELECT greatest(%(in_all)s - coalesce(sum(deliveries), 0), 0) FROM woken)
+    LIMIT (SELECT greatest(
+               %(in_all)s - coalesce(sum(least(deliveries, %(per_dealership)s)), 0), 0)
+           FROM woken)
 ), locked AS MATERIALIZED (
     SELECT d.id, chosen.turn, chosen.next_attempt_at
     FROM chosen

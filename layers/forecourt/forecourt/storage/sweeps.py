@@ -30,6 +30,7 @@ _UNANSWERED_SECONDS = 20.0
 _ASLEEP = "(d.woken_until IS NULL OR d.woken_until <= now())"
 
 # woken      per dealership, how many are awake and untried
+#            (new leads are born awake, so a burst of one dealership counts as its ten)
 # open_for   per dealership, how many may be: none while on hold or while the breaker is open, one
 #            where either waits for a trial
 # waiting    its oldest sleepers, so many as there is room for; the index gives them in order
@@ -75,7 +76,9 @@ WITH {RELAXED}, woken AS MATERIALIZED (
     SELECT id, turn, next_attempt_at FROM turns
     WHERE NOT on_trial OR trial = 1
     ORDER BY turn, next_attempt_at, id
-    LIMIT (SELECT greatest(%(in_all)s - coalesce(sum(deliveries), 0), 0) FROM woken)
+    LIMIT (SELECT greatest(
+               %(in_all)s - coalesce(sum(least(deliveries, %(per_dealership)s)), 0), 0)
+           FROM woken)
 ), locked AS MATERIALIZED (
     SELECT d.id, chosen.turn, chosen.next_attempt_at
     FROM chosen
