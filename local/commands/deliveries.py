@@ -127,17 +127,15 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
     """Print a list as the admin API gave it."""
     print_table(
         "Deliveries",
-        ["id", "dealership", "CRM", "state", "age", "number", "next", "code"],
+        ["id", "dealership", "CRM, number", "state, code", "age", "next"],
         (
             (
                 str(delivery["id"]),
                 text(f"{delivery['dealershipId']} {delivery['dealershipName']}"),
-                text(delivery["target"]),
-                text(delivery["state"]),
+                _stacked(delivery["target"], _short(delivery.get("remoteId"))),
+                _stacked(delivery["state"], delivery.get("lastErrorCode")),
                 delivery_story.age(delivery, now),
-                text(_short(delivery.get("remoteId"))),
                 delivery_story.next_step(delivery, now),
-                text(delivery.get("lastErrorCode")),
             )
             for delivery in deliveries
         ),
@@ -145,6 +143,10 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
     )
     if deliveries:
         console.print("What happened, what is next, what to do: forecourt deliveries show ID")
+
+
+def _stacked(first: str, second: str | None) -> str:
+    return text(f"{first}\n{second}" if second else first)
 
 
 def _short(remote_id: str | None) -> str | None:
@@ -161,7 +163,7 @@ def print_delivery(delivery: dict[str, Any], *, now: datetime) -> None:
             "dealership": f"{delivery['dealershipId']} {delivery['dealershipName']}",
             "target": delivery["target"],
             "state": delivery["state"],
-            "number there": delivery.get("remoteId"),
+            f"{delivery_story.name_of_id(delivery)} there": delivery.get("remoteId"),
             "version": f"{delivery.get('deliveredVersion') or 'none'} delivered, "
             f"{delivery['wantedVersion']} wanted",
             "happened": delivery_story.what_happened(delivery, now),

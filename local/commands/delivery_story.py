@@ -58,11 +58,16 @@ def next_step(delivery: Delivery, now: datetime) -> str:
             return {"in_progress": "being sent", "failed": "a person"}.get(state, "–")
 
 
+def name_of_id(delivery: Delivery) -> str:
+    """Return what the CRM calls what it knows a lead by."""
+    return "number" if delivery["target"] == "EasyCars" else "record"
+
+
 def what_happened(delivery: Delivery, now: datetime) -> str:
     """Say where the delivery stands and how it came to that."""
     target = delivery["target"]
-    kind = "number" if target == "EasyCars" else "record"
-    number = f" as {kind} {delivery['remoteId']}" if delivery.get("remoteId") else ""
+    remote_id = delivery.get("remoteId")
+    number = f" as {name_of_id(delivery)} {remote_id}" if remote_id else ""
     claimed = moment(delivery.get("claimedAt"), now)
     match delivery["state"]:
         case "delivered":

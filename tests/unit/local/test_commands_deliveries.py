@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from local.commands import delivery_story
 from local.commands.deliveries import app, print_deliveries, print_delivery
+from local.commands.output import console
 from local.failures import StackError
 
 NOW = datetime(2026, 11, 20, 22, 15, tzinfo=UTC)
@@ -203,6 +204,24 @@ def test_the_list_shows_names_as_they_are(capsys: pytest.CaptureFixture[str]) ->
         assert words in out
 
 
+def test_a_narrow_terminal_breaks_no_word_one_looks_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "width", 80)
+    parked = delivery(
+        "failed", target="Dynamics", lastErrorCode="LEAD_CLOSED_IN_DYNAMICS", remoteId=LEAD
+    )
+    waiting = delivery("unconfirmed", id=12345, nextAttemptAt=at(150), lastErrorCode="TIMEOUT")
+
+    print_deliveries([parked, waiting], None, now=NOW)
+
+    words = capsys.readouterr().out.split()
+    for word in ("12345", "Dynamics", "28d180b4…", "EasyCars", "unconfirmed", "searched", "person"):
+        assert word in words
+    for word in ("LEAD_CLOSED_IN_DYNAMICS", "TIMEOUT", "O'Brien"):
+        assert word in words
+
+
 @pytest.mark.parametrize(
     ("state", "said"), [(None, "No delivery yet"), ("failed", "No delivery is failed.")]
 )
@@ -286,3 +305,14 @@ def test_a_record_of_dynamics_is_no_number() -> None:
     found = delivery("delivered", target="Dynamics", remoteId=LEAD, deliveredAt=at(-60))
 
     assert f"as record {LEAD}" in delivery_story.what_happened(found, NOW)
+
+
+@pytest.mark.parametrize(
+    ("target", "label"), [("EasyCars", "number there"), ("Dynamics", "record there")]
+)
+def test_what_the_crm_calls_a_lead_has_the_crms_word(
+    capsys: pytest.CaptureFixture[str], target: str, label: str
+) -> None:
+    print_delivery(delivery("delivered", target=target, remoteId=LEAD), now=NOW)
+
+    assert label in capsys.readouterr().out
