@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Table, or_
 from sqlalchemy.dialects.postgresql import insert
 
 from benchmarks.contenders.orm_loop import Vehicle, connect, wanted_rows
-from benchmarks.contenders.turns import serve
+from benchmarks.contenders.turns import read_body, serve
 
 CHUNK_ROWS = 200
 
@@ -28,7 +28,7 @@ class BulkUpsert:
 
     def receive(self, feed: Path) -> None:
         """Hold the body as the client holds it."""
-        self._body = bytearray(feed.read_bytes())
+        self._body = read_body(feed)
 
     def sync(self) -> None:
         """Make the dealership's vehicles equal the feed."""

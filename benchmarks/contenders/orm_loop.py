@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime
 
-from benchmarks.contenders.turns import serve
+from benchmarks.contenders.turns import read_body, serve
 from forecourt.easycars.envelope import read_stock_envelope
 from forecourt.easycars.stock_mapping import decode_stock_item, map_stock_item
 from forecourt.storage.vehicles import PLAIN_COLUMNS
@@ -97,7 +97,7 @@ class OrmLoop:
 
     def receive(self, feed: Path) -> None:
         """Hold the body as the client holds it."""
-        self._body = bytearray(feed.read_bytes())
+        self._body = read_body(feed)
 
     def sync(self) -> None:
         """Make the dealership's vehicles equal the feed."""

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from benchmarks.contenders.turns import serve
+from benchmarks.contenders.turns import read_body, serve
 from benchmarks.server import open_database
 from forecourt.easycars.envelope import read_stock_envelope
 from forecourt.easycars.stock_messages import StockFeed
@@ -71,7 +71,7 @@ class Ours:
 
     def receive(self, feed: Path) -> None:
         """Hold the body as the client holds it."""
-        self._source.body = bytearray(feed.read_bytes())
+        self._source.body = read_body(feed)
 
     def sync(self) -> None:
         """Run."""

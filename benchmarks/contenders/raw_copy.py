@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from benchmarks.contenders.turns import serve
+from benchmarks.contenders.turns import read_body, serve
 from benchmarks.server import open_database
 from forecourt.easycars.envelope import read_stock_envelope
 from forecourt.easycars.stock_reading import EasyCarsStockReading
@@ -20,7 +20,7 @@ class RawCopy:
 
     def receive(self, feed: Path) -> None:
         """Hold the body as the client holds it."""
-        self._body = bytearray(feed.read_bytes())
+        self._body = read_body(feed)
 
     def sync(self) -> None:
         """Copy."""

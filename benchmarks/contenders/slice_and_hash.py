@@ -7,7 +7,7 @@ for pictures and vehicles that are due.
 import hashlib
 from pathlib import Path
 
-from benchmarks.contenders.turns import serve
+from benchmarks.contenders.turns import read_body, serve
 from forecourt.easycars.envelope import read_stock_envelope
 
 
@@ -20,7 +20,7 @@ class SliceAndHash:
 
     def receive(self, feed: Path) -> None:
         """Hold the body as the client holds it."""
-        self._body = bytearray(feed.read_bytes())
+        self._body = read_body(feed)
 
     def sync(self) -> None:
         """Slice, hash, compare."""

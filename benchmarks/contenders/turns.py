@@ -65,6 +65,14 @@ def serve(contender: Contender) -> None:
         answers.write(f"{json.dumps([seconds, peak])}\n")
 
 
+def read_body(feed: Path) -> bytearray:
+    """Read a file as the client holds an answer, in memory once."""
+    body = bytearray(feed.stat().st_size)
+    with feed.open("rb") as source:
+        source.readinto(body)
+    return body
+
+
 class ContenderProcess:
     """The other end: a contender that was started and waits for its turns.
 

@@ -6,11 +6,12 @@ import socket
 import statistics
 import threading
 import time
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.contenders.turns import ContenderError, ContenderProcess
+from benchmarks.contenders.turns import ContenderError, ContenderProcess, read_body
 from benchmarks.feed import make_feed, write_feed
 from benchmarks.relay import Relay
 from benchmarks.stock import BULK, FIRST, ORM, OURS, RAW_COPY, SAME, SLICE_AND_HASH, SOME, Contest
@@ -93,6 +94,20 @@ def test_a_feed_is_the_same_in_all_its_forms(tmp_path: Path) -> None:
     assert len(files.messages.read_bytes().splitlines()) == 31
     assert dearer.price_total > files.price_total
     assert len(feed.body) / 30 == pytest.approx(20_000, rel=0.02)
+
+
+def test_a_body_is_in_memory_once(tmp_path: Path) -> None:
+    feed = tmp_path / "feed.json"
+    feed.write_bytes(bytes(range(256)) * 40_000)
+    tracemalloc.start()
+    try:
+        body = read_body(feed)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert body == feed.read_bytes()
+    assert peak < 1.1 * len(body)
 
 
 def test_sides_of_this_environment_end_every_turn_with_the_feed(
