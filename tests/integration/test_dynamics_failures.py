@@ -286,6 +286,23 @@ class TestHold:
         assert len(scene.sink.records) == 4
         assert scene.connection(dealership)["hold_reason"] is None
 
+    def test_what_calls_nobody_is_no_trial(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.wake(dealership)
+        scene.edit(LEAD, "rating = 'Hot'")
+        scene.store(lead_body(dealership, name="Odd"))
+        scene.sink.unpreparable.add("Odd")
+        scene.store(lead_body(dealership))
+        scene.scene.execute(
+            "UPDATE dynamics_connection SET hold_reason = 'x', hold_until = now() - interval '1 s'"
+        )
+
+        scene.wake(dealership)
+
+        assert scene.connection(dealership)["hold_reason"] is None
+        assert len(scene.sink.records) == 2
+
     def test_a_connection_saved_meanwhile_is_tried_at_once(self, scene: DynamicsScene) -> None:
         dealership = scene.add_dealership()
         scene.store(lead_body(dealership, LEAD))

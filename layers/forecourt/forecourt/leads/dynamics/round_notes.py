@@ -80,9 +80,23 @@ class RoundNotes:
                 o.kind is OutcomeKind.DELIVERED and o.called for o in self._outcomes.values()
             )
             self.work.limit = SLOTS if is_proven else 1
-            return RoundEnd(more=is_proven)
+            return RoundEnd(more=is_proven or self._has_tried_nothing())
         self.work.has_backlog = len(self._outcomes) >= self._grant.permits
         return RoundEnd(more=due_again or self.work.has_backlog)
+
+    def _has_tried_nothing(self) -> bool:
+        """Whether the trial is still to be made: what it took was done with without a call.
+
+        A breaker takes its trial back then.
+        """
+        return (
+            bool(self._outcomes)
+            and Turn.TRIAL_FREED not in self._turns
+            and all(
+                not outcome.called and outcome.state is not DeliveryState.PENDING
+                for outcome in self._outcomes.values()
+            )
+        )
 
 
 def _execution_seconds(outcome: DynamicsOutcome) -> float:
