@@ -195,6 +195,32 @@ class TestRateLimit:
         assert sorted(wake_up.delay for wake_up in scene.queue.wake_ups) == [40]
         assert scene.scene.counts.batches[-1] == {"DynamicsRetried": 1, "DynamicsRateLimited": 1}
 
+    def test_an_hour_is_the_longest_silence_whatever_is_asked(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.will(error(RetryableError, "RATE_LIMITED", retry_after=86_400.0))
+        scene.wake(dealership)
+
+        assert 3_599 < scene.row(LEAD)["due_in"] <= 3_600
+        scene.pass_time("3601 s")
+        scene.wake(dealership)
+
+        assert scene.row(LEAD)["state"] == "delivered"
+
+    def test_metadata_that_are_limited_close_the_scope_no_longer(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.sink.metadata_error = error(RetryableError, "RATE_LIMITED", retry_after=86_400.0)
+        scene.wake(dealership)
+        scene.sink.metadata_error = None
+
+        scene.pass_time("3601 s")
+        scene.wake(dealership)
+
+        assert scene.row(LEAD)["state"] == "delivered"
+
     def test_one_probe_goes_first_then_all(self, scene: DynamicsScene) -> None:
         dealership = scene.add_dealership()
         for _ in range(15):

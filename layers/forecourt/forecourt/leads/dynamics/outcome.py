@@ -27,6 +27,10 @@ end after two minutes. A newer version is not sent before, lest the older one ar
 
 WRITE_WINDOW_CLOSED = "WRITE_WINDOW_CLOSED"
 
+LONGEST_SILENCE_SECONDS = 3600.0
+"""However long Dynamics asks to be left alone, one call tries again after this: its limits look
+back 300 s, and nobody could call off a day that something on the way asked for."""
+
 _GIVEN_UP_SECONDS = 5.0
 _PAUSE_UNASKED_SECONDS = 30.0
 
@@ -129,7 +133,7 @@ def failed(
             outcome, kind=OutcomeKind.GIVEN_UP, wait=_GIVEN_UP_SECONDS, burns=False, called=False
         )
     if error.code == Reason.RATE_LIMITED:
-        pause = error.retry_after or _PAUSE_UNASKED_SECONDS
+        pause = _pause_after(error)
         return replace(outcome, wait=pause, burns=False, retry_after=pause)
     if isinstance(error, AuthenticationError) or error.code in _CONNECTION_FAULTS:
         renews = error.code in _TABLE_FAULTS
@@ -159,7 +163,7 @@ def could_not_begin(error: ForecourtError, *, called: bool = True) -> DynamicsOu
     else:
         kind = OutcomeKind.RETRYABLE
         limited = error.code == Reason.RATE_LIMITED
-        wait = error.retry_after or _PAUSE_UNASKED_SECONDS
+        wait = _pause_after(error)
         retry_after = wait if limited else None
     return DynamicsOutcome(
         kind=kind,
@@ -208,3 +212,7 @@ def spare_trial(outcome: DynamicsOutcome) -> DynamicsOutcome:
         return outcome
     least = QUIET_SECONDS if outcome.forgets else TRIED_AGAIN_AFTER_SECONDS
     return replace(outcome, state=DeliveryState.PENDING, wait=least, burns=False)
+
+
+def _pause_after(error: ForecourtError) -> float:
+    return min(error.retry_after or _PAUSE_UNASKED_SECONDS, LONGEST_SILENCE_SECONDS)
