@@ -29,6 +29,7 @@ from local.dataverse_simulator.replies import faulty_reply, right_answer
 from local.simulation.deferral import Deferral
 from local.simulation.fault_play import sent_with
 from local.simulation.faults import FaultPlan
+from local.simulation.recorder import Recorder
 from local.simulation.request_log import RequestLog, RequestRecord, Verdict
 from local.simulation.wire import HTML, Answer, RawRequest, Reply, error_page
 
@@ -64,6 +65,7 @@ class Exchange:
         self.log = log
         self.deferral = deferral
         self.ending = threading.Event()
+        self._recorder = Recorder(log, vendor.clock.now)
         self._latency = latency
         self._stopwatch = stopwatch
 
@@ -77,14 +79,16 @@ class Exchange:
         if method == "GET" and (discovery is not None or path == _INSTANCE_PATH):
             return self._discovery_reply(discovery[1].lower() if discovery else None, request)
         reason = "No such address."
-        record = self._record("", names.UNKNOWN, verdict=Verdict.INVALID, reasons=(reason,))
+        record = self._recorder.record(
+            "", names.UNKNOWN, verdict=Verdict.INVALID, reasons=(reason,)
+        )
         status = HTTPStatus.NOT_FOUND
         answer = Answer(error_page(status.phrase), status=status, content_type=HTML)
-        return Reply(answer), self._answered(record, answer)
+        return Reply(answer), self._recorder.answered(record, answer)
 
     def finish(self, record: RequestRecord, seconds: float) -> None:
         """Write down how long a request took."""
-        self.log.complete(replace(record, seconds=round(seconds, 4)))
+        self._recorder.finish(record, seconds)
 
     def _token_reply(self, tenant_id: str, request: RawRequest) -> tuple[Reply, RequestRecord]:
         call = judge_token_request(self.vendor, tenant_id, request)
@@ -96,7 +100,7 @@ class Exchange:
             verdict = Verdict.UNAUTHENTICATED
             if call.refusal.against_documents:
                 verdict, reasons = Verdict.INVALID, (call.refusal.message,)
-        record = self._record(
+        record = self._recorder.record(
             ENTRA,
             names.TOKEN,
             account=accounts[0] if accounts else None,
@@ -106,7 +110,7 @@ class Exchange:
         )
         answer = token_answer(self.vendor, call)
         reply = Reply(answer) if fault is None else self._token_fault(fault, answer)
-        return reply, self._answered(record, reply.answer)
+        return reply, self._recorder.answered(record, reply.answer)
 
     def _token_fault(self, fault: Fault, answer: Answer) -> Reply:
         status = fault.http_status
@@ -135,14 +139,14 @@ class Exchange:
         self, tenant_id: str | None, request: RawRequest
     ) -> tuple[Reply, RequestRecord]:
         fault = self.faults.choose(names.names_of(names.DISCOVERY), ())
-        record = self._record(ENTRA, names.DISCOVERY, fault=fault)
+        record = self._recorder.record(ENTRA, names.DISCOVERY, fault=fault)
         base = f"http://{request.headers.get('host', 'localhost')}"
         if tenant_id is None:
             answer = instance_answer(base)
         else:
             answer = discovery_answer(self.vendor, tenant_id, base)
         reply = Reply(answer) if fault is None else sent_with(fault, answer)
-        return reply, self._answered(record, reply.answer)
+        return reply, self._recorder.answered(record, reply.answer)
 
     def _data_reply(
         self, method: str, path: str, request: RawRequest
@@ -157,7 +161,7 @@ class Exchange:
         except DataverseError as refusal:
             record = self._data_record(call, None)
             answer = refusal_answer(call, refusal)
-            return Reply(answer), self._answered(record, answer)
+            return Reply(answer), self._recorder.answered(record, answer)
         charged = self.vendor.rules.execution_seconds
         started = self._stopwatch()
         try:
@@ -194,7 +198,7 @@ class Exchange:
                 reasons=(*record.reasons, *reasons),
             )
             self.log.mark_invalid(record)
-        return reply, self._answered(record, reply.answer)
+        return reply, self._recorder.answered(record, reply.answer)
 
     def _exists(self, call: Call) -> bool:
         if call.operation != names.UPSERT_LEAD or call.refusal or call.organization is None:
@@ -217,7 +221,7 @@ class Exchange:
             verdict = Verdict.UNAUTHENTICATED
         elif reasons:
             verdict = Verdict.INVALID
-        return self._record(
+        return self._recorder.record(
             DATAVERSE,
             call.operation,
             account=call.organization.url if call.organization else None,
@@ -248,39 +252,6 @@ class Exchange:
         if external_id is None and call.address is not None:
             return call.address.lead_id
         return external_id
-
-    def _record(
-        self,
-        service: str,
-        operation: str,
-        *,
-        account: str | None = None,
-        verdict: Verdict = Verdict.VALID,
-        reasons: tuple[str, ...] = (),
-        fault: Fault | None = None,
-        external_id: str | None = None,
-    ) -> RequestRecord:
-        """Put a record into the log before anything is done, so that it survives what comes."""
-        record = RequestRecord(
-            number=self.log.next_number(),
-            at=self.vendor.clock.now(),
-            service=service,
-            operation=operation,
-            account=account,
-            verdict=verdict,
-            reasons=reasons,
-            fault=None if fault is None else fault.kind,
-            external_id=external_id,
-        )
-        self.log.add(record)
-        return record
-
-    def _answered(self, record: RequestRecord, answer: Answer) -> RequestRecord:
-        answered = replace(
-            record, status=answer.status, code=answer.code, lead_number=answer.lead_number
-        )
-        self.log.complete(answered)
-        return answered
 
 
 def _told_of_limits(reply: Reply, server: int, remaining: Remaining) -> Reply:

@@ -1,7 +1,6 @@
 """One request for a service or a picture, from arrival to the reply to be sent."""
 
 import re
-from dataclasses import replace
 from http import HTTPStatus
 
 from local.easycars_simulator.faults import Fault
@@ -13,6 +12,7 @@ from local.easycars_simulator.vendor import Vendor
 from local.simulation.deferral import Deferral
 from local.simulation.fault_play import sent_with
 from local.simulation.faults import FaultPlan
+from local.simulation.recorder import Recorder
 from local.simulation.request_log import RequestLog, RequestRecord, Verdict
 from local.simulation.wire import HTML, Answer, RawRequest, Reply, error_page
 
@@ -32,6 +32,7 @@ class Exchange:
         self.faults = faults
         self.log = log
         self.deferral = deferral
+        self._recorder = Recorder(log, vendor.clock.now)
 
     def reply(self, method: str, path: str, request: RawRequest) -> tuple[Reply, RequestRecord]:
         """Answer a request, with the record of it as it is in the log."""
@@ -45,7 +46,7 @@ class Exchange:
 
     def finish(self, record: RequestRecord, seconds: float) -> None:
         """Write down how long a request took."""
-        self.log.complete(replace(record, seconds=round(seconds, 4)))
+        self._recorder.finish(record, seconds)
 
     def _service_reply(
         self, service: Service, operation: str, method: str, request: RawRequest
@@ -65,27 +66,29 @@ class Exchange:
             reply = right_reply(self.vendor, call)
         else:
             reply = faulty_reply(self.vendor, call, fault, self.deferral.after)
-        return reply, self._answered(record, reply)
+        return reply, self._recorder.answered(record, reply.answer)
 
     def _image_reply(self, digest: str) -> tuple[Reply, RequestRecord]:
         fault = self.faults.choose((IMAGE,), ())
-        record = self._new_record("", IMAGE, fault=fault)
+        record = self._recorder.record("", IMAGE, fault=fault)
         body, media_type = picture(digest)
         headers = {"Cache-Control": "public, max-age=86400", "ETag": f'"{digest}"'}
         answer = Answer(body, content_type=media_type, headers=headers)
         reply = Reply(answer) if fault is None else sent_with(fault, answer)
-        return reply, self._answered(record, reply)
+        return reply, self._recorder.answered(record, reply.answer)
 
     def _http_refusal(
         self, service: str, operation: str, status: HTTPStatus, reason: str
     ) -> tuple[Reply, RequestRecord]:
-        record = self._new_record(service, operation, verdict=Verdict.INVALID, reasons=(reason,))
+        record = self._recorder.record(
+            service, operation, verdict=Verdict.INVALID, reasons=(reason,)
+        )
         headers = {"Allow": "POST"} if status is HTTPStatus.METHOD_NOT_ALLOWED else {}
         answer = Answer(
             error_page(status.phrase), status=status, content_type=HTML, headers=headers
         )
         reply = Reply(answer)
-        return reply, self._answered(record, reply)
+        return reply, self._recorder.answered(record, reply.answer)
 
     def _recorded(self, call: Call, fault: Fault | None) -> RequestRecord:
         if call.reasons:
@@ -95,7 +98,7 @@ class Exchange:
         else:
             verdict = Verdict.VALID
         external_id = call.body.get("ExternalID")
-        return self._new_record(
+        return self._recorder.record(
             call.service,
             call.operation,
             account=call.accounts[0] if call.accounts else None,
@@ -104,40 +107,6 @@ class Exchange:
             fault=fault,
             external_id=external_id if isinstance(external_id, str) else None,
         )
-
-    def _new_record(
-        self,
-        service: str,
-        operation: str,
-        *,
-        account: str | None = None,
-        verdict: Verdict = Verdict.VALID,
-        reasons: tuple[str, ...] = (),
-        fault: Fault | None = None,
-        external_id: str | None = None,
-    ) -> RequestRecord:
-        """Put a record into the log before anything is done, so that it survives what comes."""
-        record = RequestRecord(
-            number=self.log.next_number(),
-            at=self.vendor.clock.now(),
-            service=service,
-            operation=operation,
-            account=account,
-            verdict=verdict,
-            reasons=reasons,
-            fault=None if fault is None else fault.kind,
-            external_id=external_id,
-        )
-        self.log.add(record)
-        return record
-
-    def _answered(self, record: RequestRecord, reply: Reply) -> RequestRecord:
-        answer = reply.answer
-        answered = replace(
-            record, status=answer.status, code=answer.code, lead_number=answer.lead_number
-        )
-        self.log.complete(answered)
-        return answered
 
 
 def _lead_of(call: Call) -> str | None:
