@@ -429,6 +429,7 @@ UNUSABLE: dict[str, tuple[Callable[[], str], str]] = {
         lambda: certificate_pem(key=ec.generate_private_key(ec.SECP256R1())),
         "an RSA key",
     ),
+    "too short": (lambda: certificate_pem(key=rsa_key(bits=1024)), "2048 bits or more"),
     "garbled": (
         lambda: pem_parts()[0] + f"{PRIVATE}\nAAAA\n-----END PRIVATE KEY-----\n",
         "cannot be read",

@@ -185,7 +185,7 @@ def test_a_certificate_with_its_key_serves_instead_of_a_secret(
     assert "PRIVATE" not in str(saved.body)
 
 
-@pytest.mark.parametrize("kind", ["encrypted", "elliptic", "foreign key"])
+@pytest.mark.parametrize("kind", ["encrypted", "elliptic", "foreign key", "short key"])
 def test_a_certificate_that_cannot_sign_is_refused(
     admin: AdminClient, dealership: int, connected: Answered, kind: str
 ) -> None:
@@ -193,6 +193,7 @@ def test_a_certificate_that_cannot_sign_is_refused(
         "encrypted": lambda: certificate_pem(password=b"x"),
         "elliptic": lambda: certificate_pem(key=ec.generate_private_key(ec.SECP256R1())),
         "foreign key": lambda: certificate_pem(shown_key=rsa_key()),
+        "short key": lambda: certificate_pem(key=rsa_key(bits=1024)),
     }
 
     assert list(complaints(put(admin, dealership, certificate=texts[kind]()))) == ["certificate"]

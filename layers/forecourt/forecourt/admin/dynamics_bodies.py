@@ -10,6 +10,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from pydantic import AfterValidator, Field, SecretStr
 
 from forecourt.problem import FieldError
+from forecourt.security.certificates import SHORTEST_RSA_KEY
 from forecourt.security.dynamics_records import DynamicsChanges, DynamicsRecord
 from forecourt.validation import RequestBody, invalid_fields, wrong_value
 
@@ -90,8 +91,11 @@ def _certificate(value: SecretStr) -> SecretStr:
         raise wrong_value(
             cure="must be a PEM text with the certificate and its private key without a password"
         ) from None
-    if not isinstance(key, RSAPrivateKey):
-        raise wrong_value(cure="must have an RSA key, which is what Entra takes")
+    if not isinstance(key, RSAPrivateKey) or key.key_size < SHORTEST_RSA_KEY:
+        raise wrong_value(
+            cure=f"must have an RSA key of {SHORTEST_RSA_KEY} bits or more, which is what Entra "
+            "takes"
+        )
     if certificate.public_key() != key.public_key():
         raise wrong_value(cure="must hold the private key of its own certificate")
     return value

@@ -44,13 +44,15 @@ def _why_it_cannot_sign(private_key: str, certificates: str) -> str | None:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
     from cryptography.x509 import load_pem_x509_certificate  # noqa: PLC0415
 
+    from forecourt.security.certificates import SHORTEST_RSA_KEY  # noqa: PLC0415
+
     try:
         key = load_pem_private_key(private_key.encode(), password=None)
         public_key = load_pem_x509_certificate(certificates.encode()).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return "private key or certificate cannot be read, or need a password"
-    if not isinstance(key, RSAPrivateKey):
-        return "the certificate's key must be an RSA key"
+    if not isinstance(key, RSAPrivateKey) or key.key_size < SHORTEST_RSA_KEY:
+        return f"the certificate's key must be an RSA key of {SHORTEST_RSA_KEY} bits or more"
     if key.public_key() != public_key:
         return "the first certificate in the PEM does not belong to its private key"
     return None

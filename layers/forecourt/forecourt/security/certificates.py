@@ -5,6 +5,9 @@ from datetime import datetime
 from cryptography.x509 import load_pem_x509_certificate
 from pydantic import SecretStr
 
+SHORTEST_RSA_KEY = 2048
+"""Bits; one much shorter cannot make the signature a token is asked for with."""
+
 
 def certificate_end(pem: SecretStr) -> datetime:
     """Return when a certificate stops being valid, in UTC.
