@@ -9,22 +9,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 from uuid import UUID
 
 from forecourt.dynamics.addresses import invalid_connection
 from forecourt.dynamics.answers import guid_of, written_id
-from forecourt.dynamics.metadata import TenantMetadata
 from forecourt.dynamics.odata import lead_by_id, lead_by_key
-from forecourt.dynamics.session import DynamicsSession, Request, Stopwatch
-from forecourt.dynamics.table_description import read_table
+from forecourt.dynamics.session import Request, Stopwatch
+from forecourt.dynamics.table_client import DynamicsTableClient
 from forecourt.dynamics.verdict import Operation
 from forecourt.errors import ForecourtError, PermanentError, RetryableError
 from forecourt.leads.dynamics.reasons import DynamicsReason
 from forecourt.security.dynamics_connections import DynamicsConnection
-
-if TYPE_CHECKING:
-    import httpx
 
 WRITE_SECONDS = 60.0
 """For the answer to a write: plug-ins of the tenant run within it."""
@@ -50,38 +46,13 @@ class Written:
     execution_ms: int
 
 
-class DynamicsClient:
-    """Calls Dynamics for any connection; safe for threads, one per sandbox.
+class DynamicsClient(DynamicsTableClient):
+    """Writes leads of any connection, one client per sandbox.
 
     Nothing is tried again in place but for two things: a refused token is renewed once, and an
-    upsert that lost a race for its key is sent once more. Every call has so many ``seconds``.
-
-    Parameters
-    ----------
-    dynamics_url
-        Takes the place of every connection's Dataverse (``…/api/data/v9.2/``) and of Entra
-        (``…/{tenant}/oauth2/v2.0/token``); None calls the real ones.
-    transport
-        Takes the place of the network.
+    upsert that lost a race for its key is sent once more. Parameters are those of
+    :class:`~forecourt.dynamics.table_client.DynamicsTableClient`.
     """
-
-    def __init__(
-        self,
-        dynamics_url: str | None = None,
-        *,
-        transport: "httpx.BaseTransport | None" = None,
-    ) -> None:
-        self._session = DynamicsSession(dynamics_url, transport=transport)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the kept connections."""
-        self._session.close()
 
     def upsert_lead(
         self,
@@ -160,10 +131,6 @@ class DynamicsClient:
         except PermanentError as error:
             raise self._closed_or(error, connection, lead, deadline) from None
         return Written(lead_id=lead_id, created=False, execution_ms=stopwatch.milliseconds)
-
-    def read_metadata(self, connection: DynamicsConnection, *, seconds: float) -> TenantMetadata:
-        """Read the tenant's lead table: columns, limits, options and alternate keys."""
-        return read_table(self._session, connection, time.monotonic() + seconds)
 
     def _read_id(
         self, connection: DynamicsConnection, lead: str, deadline: float, stopwatch: Stopwatch

@@ -3,20 +3,18 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 from uuid import UUID
 
 from forecourt.dynamics.answers import guid_of, parse_guid, rows_of
 from forecourt.dynamics.column_drafts import ColumnDraft, column_body, key_body
-from forecourt.dynamics.metadata import AlternateKey, TenantMetadata
+from forecourt.dynamics.metadata import AlternateKey
 from forecourt.dynamics.odata import equals
-from forecourt.dynamics.session import DynamicsSession, Request
-from forecourt.dynamics.table_description import TABLE, read_keys, read_table
+from forecourt.dynamics.session import Request
+from forecourt.dynamics.table_client import DynamicsTableClient
+from forecourt.dynamics.table_description import TABLE, read_keys
 from forecourt.dynamics.verdict import Operation
 from forecourt.security.dynamics_connections import DynamicsConnection
-
-if TYPE_CHECKING:
-    import httpx
 
 _WHO_AM_I = Operation(name="WhoAmI")
 _READ_LEADS = Operation(name="Reading leads")
@@ -43,30 +41,11 @@ class FoundLead:
     is_open: bool
 
 
-class DynamicsSetupClient:
-    """Examines and prepares a connection's tenant; safe for threads.
+class DynamicsSetupClient(DynamicsTableClient):
+    """Examines and prepares a connection's tenant.
 
-    Parameters are those of :class:`~forecourt.dynamics.client.DynamicsClient`, and so are the
-    errors its methods raise. Every call has so many ``seconds``.
+    Parameters are those of :class:`~forecourt.dynamics.table_client.DynamicsTableClient`.
     """
-
-    def __init__(
-        self,
-        dynamics_url: str | None = None,
-        *,
-        transport: "httpx.BaseTransport | None" = None,
-    ) -> None:
-        self._session = DynamicsSession(dynamics_url, transport=transport)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the kept connections."""
-        self._session.close()
 
     def fetch_token(self, connection: DynamicsConnection, *, seconds: float) -> None:
         """Ask Entra for a token: proves that tenant, client and secret belong together."""
@@ -118,10 +97,6 @@ class DynamicsSetupClient:
         success = self._session.get(connection, _READ_PRIVILEGES, path, time.monotonic() + seconds)
         rows = rows_of(success, _READ_PRIVILEGES, "RolePrivileges")
         return any(row.get("PrivilegeName") == privilege for row in rows)
-
-    def read_metadata(self, connection: DynamicsConnection, *, seconds: float) -> TenantMetadata:
-        """Read the tenant's lead table: columns, limits, options and alternate keys."""
-        return read_table(self._session, connection, time.monotonic() + seconds)
 
     def read_keys(
         self, connection: DynamicsConnection, *, seconds: float
