@@ -205,6 +205,27 @@ def test_a_missing_column_of_ours_warns_and_a_demanded_one_fails() -> None:
 
 
 @pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ({"hnt_domain"}, "setup 1 --with-columns creates them"),
+        ({"hnt_domain", "hnt_segment"}, "creates them but for hnt_segment, which are made by hand"),
+        ({"hnt_segment"}, "They are made by hand in Power Apps"),
+    ],
+    ids=["by setup", "some by hand", "by hand"],
+)
+def test_setup_is_named_for_what_setup_creates(missing: set[str], said: str) -> None:
+    tenant = MemoryTenant()
+    tenant.columns["hnt_segment"] = {"type": "Picklist", "options": {}}
+    for name in missing:
+        del tenant.columns[name]
+
+    cure = troubles(check(tenant, replace(CONNECTION, columns={})))["columns"].cure or ""
+
+    assert said in cure
+    assert ("--with-columns" in cure) == ("hnt_domain" in missing)
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"hnt_source": {"Manual": 1}}, "hnt_source has no 1 (Manual), only 816940000, 816940001"),

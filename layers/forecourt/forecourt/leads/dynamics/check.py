@@ -191,10 +191,10 @@ class _Examined:
             yield from _skipped("columns", *_TABLE[1:])
             return
         self.metadata = described.to_json()
-        table = LeadTable(self._connection, self.metadata)
+        table, tenant = LeadTable(self._connection, self.metadata), self._tenant
         for name, finding in (
-            ("columns", check_columns(table, self._tenant.our_columns)),
-            ("option sets", check_options(table, self._tenant.our_labels)),
+            ("columns", check_columns(table, tenant.our_columns, tenant.created_by_hand)),
+            ("option sets", check_options(table, tenant.our_labels)),
             ("alternate key", check_key(table)),
         ):
             yield CheckLine(

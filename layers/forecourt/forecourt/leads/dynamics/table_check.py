@@ -9,6 +9,7 @@ from forecourt.security.dynamics_connections import DynamicsConnection
 _MOST_NAMED = 40
 _CHOICES = frozenset({"Picklist", "State", "Status"})
 _SHORTEST_KEY = 36
+_BY_HAND = "in Power Apps (Tables, Lead, Columns)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,9 @@ class LeadTable:
         return found if isinstance(found, Mapping) else {}
 
 
-def check_columns(table: LeadTable, ours: Mapping[str, str]) -> Finding:
+def check_columns(
+    table: LeadTable, ours: Mapping[str, str], created_by_hand: Collection[str]
+) -> Finding:
     """Say which columns that we would fill, or that are asked for, are missing."""
     asked = [name for name, wanted in table.connection.columns.items() if wanted]
     absent = table.lacking(asked)
@@ -88,12 +91,13 @@ def check_columns(table: LeadTable, ours: Mapping[str, str]) -> Finding:
         )
     missing = table.lacking(ours)
     if missing:
+        creates = _who_creates(table, missing, created_by_hand)
         return Finding(
             result="warn",
             detail=f"{len(missing)} of our columns are not in the lead table and are left out: "
             f"{_list(missing)}.",
-            cure=f"Nothing to do if nobody needs them. {table.setup} --with-columns creates them; "
-            "false in the configuration's columns silences this line.",
+            cure=f"Nothing to do if nobody needs them. {creates}; false in the configuration's "
+            "columns silences this line.",
         )
     return Finding(result="pass", detail=f"All {len(ours)} of ours are there or ruled out.")
 
@@ -162,6 +166,16 @@ def check_key(table: LeadTable) -> Finding:
                 detail=f"The index of the alternate key on {name} is not ready: {status}.",
                 cure=f"Wait until it is Active: {table.setup} waits and says when.",
             )
+
+
+def _who_creates(
+    table: LeadTable, missing: Collection[str], created_by_hand: Collection[str]
+) -> str:
+    by_hand = [name for name in missing if name in created_by_hand]
+    if len(by_hand) == len(missing):
+        return f"They are made by hand {_BY_HAND}"
+    others = f" but for {_list(by_hand)}, which are made by hand {_BY_HAND}" if by_hand else ""
+    return f"{table.setup} --with-columns creates them{others}"
 
 
 def _wrong_options(table: LeadTable) -> Iterable[str]:
