@@ -136,6 +136,7 @@ def print_lead(lead: dict[str, Any], *, now: datetime) -> None:
             "email": lead["email"],
             "phone": lead["phone"],
             "message": lead["message"],
+            "company": _company(lead.get("company") or {}),
             "consent": _consent(lead.get("consent")),
             "spam": "yes, delivered nowhere" if lead["spam"] else "no",
             "same Idempotency-Key": ", ".join(lead["sameIdempotencyKey"]),
@@ -147,6 +148,9 @@ def print_lead(lead: dict[str, Any], *, now: datetime) -> None:
         console.print(f"See: forecourt deliveries show {delivery['id']}", highlight=False)
     if not lead["deliveries"]:
         console.print("\nIt is delivered nowhere.")
+    if lead.get("d365LeadUrl"):
+        page = text(lead["d365LeadUrl"])
+        console.print(f"Its page in Dynamics: {page}", highlight=False, soft_wrap=True)
 
 
 def _line(lead: dict[str, Any]) -> str:
@@ -154,6 +158,13 @@ def _line(lead: dict[str, Any]) -> str:
     marks = {"spam": lead["spam"], "same key as another": lead["sharesIdempotencyKey"]}
     odd = [name for name, holds in marks.items() if holds]
     return " · ".join([lead["name"], *filter(None, [lead.get("easyCarsState")]), *odd])
+
+
+def _company(company: dict[str, Any]) -> str:
+    return "\n".join(
+        f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in company.items()
+    )
 
 
 def _consent(consent: dict[str, Any] | None) -> str:

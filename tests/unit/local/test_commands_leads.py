@@ -79,6 +79,17 @@ def test_a_lead_is_shown_whole_and_absent_consent_is_no_yes(
         assert words in out
 
 
+def test_company_and_page_in_dynamics_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    company = {"canonical_name": "Söhne [bold]", "readiness_score": 82, "nameservers": ["a", "b"]}
+    page = f"https://org.crm6.dynamics.com/main.aspx?{'x' * 200}"
+
+    print_lead(LEAD | {"consent": None, "company": company, "d365LeadUrl": page}, now=NOW)
+
+    out = capsys.readouterr().out
+    for words in ("canonical_name: Söhne [bold]", "readiness_score: 82", "nameservers: a, b", page):
+        assert words in out
+
+
 @pytest.mark.parametrize(
     "arguments", [["set-status", "x"], ["set-status", "x", "done"], ["list", "--status", "done"]]
 )
