@@ -52,3 +52,17 @@ def test_a_lead_table_we_trip_over_holds_its_own_connection_only(
     held = scene.connection(odd)
     assert "lead table" in held["hold_reason"]
     assert "an answer nobody thought of" not in held["hold_reason"]
+
+
+def test_nobody_waits_for_who_tries_an_organisation_that_is_away(scene: DynamicsScene) -> None:
+    away, sound = scene.add_dealership(url="https://away.crm6.dynamics.com"), scene.add_dealership()
+    scene.store(lead_body(away, LEAD))
+    scene.store(lead_body(sound, OTHERS))
+    scene.scene.execute(
+        "INSERT INTO circuit_breaker (target, environment, open_until)"
+        " VALUES ('Dynamics', 'https://away.crm6.dynamics.com', now() - interval '1 s')"
+    )
+
+    scene.wake(away, sound)
+
+    assert [str(push.external_id) for push in scene.sink.sent] == [OTHERS, LEAD]

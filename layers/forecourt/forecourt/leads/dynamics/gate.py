@@ -55,10 +55,13 @@ class Gate:
     def admit(self, views: Sequence[ConnectionView]) -> list[Work]:
         """Give the connections that may be used; of an organisation that is away one at most.
 
-        What is switched off stays due and is not touched: switching on sends it.
+        Trials come last, since they may take as long as a call may. What is switched off stays due
+        and is not touched: switching on sends it.
         """
         due = [view for view in views if view.has_due and view.is_enabled]
-        sound_first = sorted(due, key=lambda view: view.hold_left is not None)
+        sound_first = sorted(
+            due, key=lambda view: (view.breaker_left is not None, view.hold_left is not None)
+        )
         return [work for view in sound_first if (work := self._admit_one(view)) is not None]
 
     def _admit_one(self, view: ConnectionView) -> Work | None:
