@@ -57,4 +57,8 @@ def test_the_web_acl_counts_per_site_key_what_one_may_send() -> None:
     per_key = rules["site-key-too-fast"]["Statement"]["RateBasedStatement"]
 
     assert per_key["CustomKeys"][0]["Header"]["Name"] == "x-site-key"
+    # The gateway reads %6c as l, and //api as /api.
+    path = per_key["ScopeDownStatement"]["ByteMatchStatement"]
+    changes = sorted(path["TextTransformations"], key=lambda change: int(change["Priority"]))
+    assert [change["Type"] for change in changes] == ["URL_DECODE", "NORMALIZE_PATH"]
     assert waf["Parameters"]["RequestsPerSiteKey"]["Default"] == 20 * per_key["EvaluationWindowSec"]
