@@ -16,6 +16,7 @@ from forecourt.leads.dynamics.check import CheckLine, CheckReport, ConnectionChe
 from forecourt.leads.dynamics.setup import ConnectionSetup, SetupReport, State
 from forecourt.security.dynamics_connections import DynamicsConnection
 from local.dataverse_simulator import Account, DataverseSimulator
+from tests.support.dataverse_connection import connection_to
 
 KEY = "hnt_forecourtid"
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -34,15 +35,7 @@ def simulator(running: DataverseSimulator) -> DataverseSimulator:
 
 
 def connection_of(account: Account, **changes: Any) -> DynamicsConnection:
-    made = DynamicsConnection(
-        connection_id=1,
-        dealership_id=1,
-        environment_url=account.environment_url,
-        tenant_id=account.tenant_id,
-        client_id=account.client_id,
-        client_secret=SecretStr(account.client_secret),
-        columns=dict.fromkeys(CREATED_BY_HAND, False),
-    )
+    made = connection_to(account, columns=dict.fromkeys(CREATED_BY_HAND, False))
     return replace(made, **changes)
 
 

@@ -24,6 +24,7 @@ from forecourt.errors import (
 from forecourt.security.dynamics_connections import DynamicsConnection
 from local.dataverse_simulator import DataverseSimulator
 from tests.support.certificates import certificate_pem, rsa_key
+from tests.support.dataverse_connection import connection_to
 
 FIELDS: dict[str, Any] = {
     "subject": "Toyota Corolla & others",
@@ -64,16 +65,7 @@ def setup(simulator: DataverseSimulator) -> Iterator[DynamicsSetupClient]:
 def connection_of(
     simulator: DataverseSimulator, index: int = 0, **changes: Any
 ) -> DynamicsConnection:
-    account = simulator.accounts()[index]
-    made = DynamicsConnection(
-        connection_id=1,
-        dealership_id=1,
-        environment_url=account.environment_url,
-        tenant_id=account.tenant_id,
-        client_id=account.client_id,
-        client_secret=SecretStr(account.client_secret),
-    )
-    return replace(made, **changes)
+    return connection_to(simulator.accounts()[index], **changes)
 
 
 @pytest.fixture

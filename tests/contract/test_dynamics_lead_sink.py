@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import SecretStr
 
 from forecourt.dynamics.client import DynamicsClient
 from forecourt.dynamics.lead_sink import WRITE_WITHIN_SECONDS, DynamicsLeadSink
@@ -16,6 +15,7 @@ from forecourt.leads.dynamics.sink import DynamicsPush, Standing
 from forecourt.network.write_window import WindowedTransport
 from forecourt.security.dynamics_connections import DynamicsConnection
 from local.dataverse_simulator import DataverseSimulator
+from tests.support.dataverse_connection import connection_to
 from tests.support.easycars import LEAD
 
 
@@ -34,15 +34,7 @@ def simulator(running: DataverseSimulator) -> Iterator[DataverseSimulator]:
 
 @pytest.fixture
 def connection(simulator: DataverseSimulator) -> DynamicsConnection:
-    account = simulator.accounts()[0]
-    return DynamicsConnection(
-        connection_id=1,
-        dealership_id=1,
-        environment_url=account.environment_url,
-        tenant_id=account.tenant_id,
-        client_id=account.client_id,
-        client_secret=SecretStr(account.client_secret),
-    )
+    return connection_to(simulator.accounts()[0])
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from uuid import uuid5
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from forecourt.dynamics.client import DynamicsClient
 from forecourt.dynamics.lead_sink import DynamicsLeadSink
@@ -20,8 +19,9 @@ from forecourt.security.dynamics_connections import DEFAULT_KEY_COLUMN, Dynamics
 from local.dataverse_simulator import Account, DataverseSimulator
 from local.dataverse_simulator.columns import Column, Kind, hunter_columns, later_columns
 from local.dataverse_simulator.table import LeadTable
+from tests.support.dataverse_connection import connection_to
 from tests.support.dynamics_leads import accepted_leads, older_leads
-from tests.support.dynamics_tenants import COMPANY, CONNECTION, FIRST_TRY
+from tests.support.dynamics_tenants import COMPANY, FIRST_TRY
 from tests.support.easycars import LEAD
 
 SECONDS = 30.0
@@ -79,13 +79,7 @@ def furnish(table: LeadTable, columns: str) -> None:
 @contextmanager
 def connect(simulator: DataverseSimulator, account: Account, columns: str) -> Iterator[Tenant]:
     furnish(simulator.table(account.environment_url), columns)
-    connection = replace(
-        CONNECTION,
-        environment_url=account.environment_url,
-        tenant_id=account.tenant_id,
-        client_id=account.client_id,
-        client_secret=SecretStr(account.client_secret),
-    )
+    connection = connection_to(account)
     with DynamicsClient(simulator.url) as client:
         sink = DynamicsLeadSink(client)
         metadata = sink.read_metadata(connection, seconds=SECONDS)
