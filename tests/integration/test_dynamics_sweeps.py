@@ -187,6 +187,20 @@ def test_what_somebody_switched_off_rings_no_alarm(scene: DynamicsScene) -> None
     assert (sweeps.gauges()["DeliveriesDue"], sweeps.gauges()["OldestDueSeconds"]) == (0, 0)
 
 
+def test_an_organisation_nobody_uses_any_more_is_not_away(scene: DynamicsScene) -> None:
+    dealership = scene.add_dealership()
+    sweeps = PostgresSweeps(scene.database)
+    scene.scene.execute(
+        "INSERT INTO circuit_breaker (target, environment, open_until)"
+        " SELECT 'Dynamics', base_url, now() FROM dynamics_connection"
+    )
+    assert sweeps.gauges()["BreakersOpen"] == 1
+
+    connect_dynamics(scene.scene, dealership, url="https://other.crm6.dynamics.com")
+
+    assert sweeps.gauges()["BreakersOpen"] == 0
+
+
 def test_a_queue_that_is_away_leaves_deliveries_asleep(scene: DynamicsScene) -> None:
     (lead,) = add_due(scene, scene.add_dealership())
     scene.queue.takes_wake_ups = False

@@ -176,13 +176,17 @@ SELECT EXISTS (
     SELECT FROM lead_delivery d, soon WHERE d.state = 'in_progress' AND d.lease_until <= soon.at)
 """
 
+# Nobody tries an organisation again that no connection names any more.
 _GAUGES = f"""
 SELECT (SELECT count(*) FROM lead_delivery WHERE state = 'failed')::float8
            AS "DeliveriesParked",
        (SELECT count(*) FROM lead_delivery
         WHERE state = 'unconfirmed' AND claimed_at < now() - interval '1 hour')::float8
            AS "DeliveriesUnconfirmedOverAnHour",
-       (SELECT count(*) FROM circuit_breaker WHERE open_until IS NOT NULL)::float8
+       (SELECT count(*) FROM circuit_breaker b WHERE b.open_until IS NOT NULL
+            AND (b.target <> 'Dynamics' OR EXISTS (
+                SELECT FROM dynamics_connection c
+                WHERE c.base_url = b.environment AND c.is_active)))::float8
            AS "BreakersOpen",
        due.deliveries::float8 AS "DeliveriesDue",
        coalesce(extract(epoch FROM now() - due.oldest), 0)::float8 AS "OldestDueSeconds"
