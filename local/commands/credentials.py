@@ -9,6 +9,7 @@ import typer
 
 from local.commands.output import (
     DataOption,
+    DealershipArgument,
     JsonOption,
     StackOption,
     console,
@@ -22,7 +23,6 @@ from local.failures import StackError
 app = typer.Typer(no_args_is_help=True, help="Set, show and delete EasyCars credentials.")
 
 _ROUTE = "/api/admin/easycars/credentials"
-DealershipArgument = Annotated[int, typer.Argument(metavar="ID", help="The dealership's id.")]
 
 
 @app.command("set")

@@ -14,6 +14,7 @@ from rich.table import Table
 from local.commands import dynamics_pushes
 from local.commands.output import (
     DataOption,
+    DealershipArgument,
     JsonOption,
     StackOption,
     console,
@@ -38,9 +39,6 @@ _COLOURS = {
     "skipped": "dim",
 }
 
-DealershipArgument = Annotated[
-    int, typer.Argument(metavar="DEALERSHIP", min=1, help="The dealership's id.")
-]
 CertificateOption = Annotated[
     Path | None,
     typer.Option(help="PEM file with certificate and private key, instead of a secret."),

@@ -25,6 +25,9 @@ DataOption = Annotated[
 StackOption = Annotated[
     str | None, typer.Option("--stack", help="Name of a deployed CloudFormation stack instead.")
 ]
+DealershipArgument = Annotated[
+    int, typer.Argument(metavar="DEALERSHIP", min=1, help="The dealership's id.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 
 _NEVER_BROKEN = (

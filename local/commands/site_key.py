@@ -9,6 +9,7 @@ import typer
 
 from local.commands.output import (
     DataOption,
+    DealershipArgument,
     JsonOption,
     StackOption,
     console,
@@ -22,9 +23,6 @@ from local.commands.target import StackTarget
 
 app = typer.Typer(no_args_is_help=True, help="Make, list, change and revoke site keys.")
 
-DealershipArgument = Annotated[
-    int, typer.Argument(metavar="DEALERSHIP", min=1, help="The dealership's id.")
-]
 KeyArgument = Annotated[
     str, typer.Argument(metavar="KEYID", help="The key's id, as `site-key list` shows it.")
 ]
