@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,11 +27,15 @@ from local.commands.output import (
 from local.commands.target import StackTarget
 from local.failures import StackError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 app = typer.Typer(
     no_args_is_help=True, help="Connect dealerships to Dynamics 365, check that, push leads."
 )
 
 _ROUTE = "/api/admin/dynamics/connection"
+_SECRET_VARIABLE = "DYNAMICS_CLIENT_SECRET"  # noqa: S105 - a name
 _POLL_SECONDS = 3.0
 _COLOURS = {
     **dict.fromkeys(("pass", "done", "created"), "green"),
@@ -59,7 +64,7 @@ def connect(
     tenant: Annotated[str | None, typer.Option(help="Entra tenant: its id or domain.")] = None,
     client_id: Annotated[str | None, typer.Option(help="The app registration's client id.")] = None,
     client_secret: Annotated[
-        str | None, typer.Option(envvar="DYNAMICS_CLIENT_SECRET", help="Its client secret.")
+        str | None, typer.Option(help=f"Its client secret [env var: {_SECRET_VARIABLE}].")
     ] = None,
     certificate: CertificateOption = None,
     config: ConfigOption = None,
@@ -83,13 +88,13 @@ def connect(
     """Store a dealership's connection, its secret encrypted; what is left out stays as it is.
 
     Nobody is called. A first connection needs --url, --tenant, --client-id and a secret; one left
-    out is asked for without being shown, or comes from DYNAMICS_CLIENT_SECRET.
+    out is asked for without being shown, or comes from DYNAMICS_CLIENT_SECRET. That variable counts
+    with --client-id, and where nothing else is named.
     """
     body: dict[str, Any] = {
         "environmentUrl": url,
         "tenantId": tenant,
         "clientId": client_id,
-        "clientSecret": client_secret,
         "certificate": None if certificate is None else _read(certificate),
         "config": None if config is None else _read_json(config),
         "keyColumn": key_column,
@@ -97,24 +102,26 @@ def connect(
         "appId": app_id,
         "enabled": enabled,
     }
-    if url and client_id and not client_secret and certificate is None and sys.stdin.isatty():
-        body["clientSecret"] = typer.prompt(
-            "Client secret (empty keeps the stored one)",
-            default="",
-            hide_input=True,
-            show_default=False,
-        )
     given = {name: value for name, value in body.items() if value not in (None, "")}
+    secret = client_secret or _secret_left_out(given)
+    if secret:
+        given["clientSecret"] = secret
     saved = StackTarget.find(data, stack).admin(
         "PUT", _ROUTE, query={"dealershipId": dealership}, body=given
     )
     if as_json:
         print_json(saved)
         return
-    console.print(
-        f"Dealership {dealership} is connected to {text(saved['environmentUrl'])}; the secret is "
-        f"stored encrypted. Prepare its lead table: forecourt dynamics setup {dealership}"
+    is_new = {"clientSecret", "certificate"} & given.keys()
+    stored = "its new secret is stored encrypted" if is_new else "its secret stays as it is"
+    further = (
+        f"Prepare its lead table: forecourt dynamics setup {dealership}"
+        if saved["enabled"]
+        else "It is switched off and leads wait. Switch it on: "
+        f"forecourt dynamics connect {dealership} --enabled"
     )
+    environment = text(saved["environmentUrl"])
+    console.print(f"Dealership {dealership} is connected to {environment}; {stored}. {further}")
 
 
 @app.command()
@@ -248,6 +255,27 @@ def setup(
 app.command("push")(dynamics_pushes.push)
 app.command("retry")(dynamics_pushes.retry)
 app.command("status")(dynamics_pushes.status)
+
+
+def _secret_left_out(given: Mapping[str, Any]) -> str | None:
+    """Take the environment's secret where it can be meant, else ask a person for a first one.
+
+    One still exported for another dealership must replace nothing in passing.
+    """
+    if "certificate" in given:
+        return None
+    found = os.environ.get(_SECRET_VARIABLE)
+    if found and (not given or "clientId" in given):
+        return found
+    if not {"environmentUrl", "clientId"} <= given.keys() or not sys.stdin.isatty():
+        return None
+    asked: str = typer.prompt(
+        "Client secret (empty keeps the stored one)",
+        default="",
+        hide_input=True,
+        show_default=False,
+    )
+    return asked
 
 
 def _wait_until_ready(

@@ -121,7 +121,9 @@ class ConnectionCheck:
         examined = _Examined(connection, self._tenant, self._clock() + CHECK_SECONDS, self._clock)
         lines = [
             self._configuration(connection),
-            _switches(is_enabled=is_enabled, pushes_enabled=pushes_enabled),
+            _switches(
+                connection.dealership_id, is_enabled=is_enabled, pushes_enabled=pushes_enabled
+            ),
             *examined.lines(),
         ]
         return CheckReport(lines=tuple(lines), metadata=examined.metadata)
@@ -173,8 +175,7 @@ class _Examined:
         if token.result is Result.FAIL:
             yield from _skipped("token", "WhoAmI", "leads", "privileges", *_TABLE)
             return
-        introduced = self._try("WhoAmI", self._tenant.who_am_i, _introduce)
-        line, who = introduced
+        line, who = self._try("WhoAmI", self._tenant.who_am_i, _introduce)
         yield line
         if who is None:
             yield from _skipped("WhoAmI", "leads", "privileges", *_TABLE)
@@ -244,7 +245,7 @@ class _Examined:
 _TABLE = ("columns", "option sets", "alternate key")
 
 
-def _switches(*, is_enabled: bool, pushes_enabled: bool) -> CheckLine:
+def _switches(dealership_id: int, *, is_enabled: bool, pushes_enabled: bool) -> CheckLine:
     name = "switches"
     if not pushes_enabled:
         return CheckLine(
@@ -258,7 +259,7 @@ def _switches(*, is_enabled: bool, pushes_enabled: bool) -> CheckLine:
             name=name,
             result=Result.WARN,
             detail="The connection is switched off; its leads wait.",
-            cure="Switch it on: forecourt dynamics connect with --enabled.",
+            cure=f"Switch it on: forecourt dynamics connect {dealership_id} --enabled.",
         )
     return CheckLine(name=name, result=Result.PASS, detail="Pushing is on.")
 
