@@ -175,7 +175,8 @@ class _Examined:
         if token.result is Result.FAIL:
             yield from _skipped("token", "WhoAmI", "leads", "privileges", *_TABLE)
             return
-        line, who = self._try("WhoAmI", self._tenant.who_am_i, _introduce)
+        introduced = self._try("WhoAmI", self._tenant.who_am_i, _introduce)
+        line, who = introduced
         yield line
         if who is None:
             yield from _skipped("WhoAmI", "leads", "privileges", *_TABLE)
@@ -246,22 +247,21 @@ _TABLE = ("columns", "option sets", "alternate key")
 
 
 def _switches(dealership_id: int, *, is_enabled: bool, pushes_enabled: bool) -> CheckLine:
-    name = "switches"
     if not pushes_enabled:
         return CheckLine(
-            name=name,
+            name="switches",
             result=Result.WARN,
             detail="Pushing is switched off for the whole system; leads wait.",
             cure='Switch it on: PUT /api/admin/settings {"dynamicsPushEnabled": true}.',
         )
     if not is_enabled:
         return CheckLine(
-            name=name,
+            name="switches",
             result=Result.WARN,
             detail="The connection is switched off; its leads wait.",
             cure=f"Switch it on: forecourt dynamics connect {dealership_id} --enabled.",
         )
-    return CheckLine(name=name, result=Result.PASS, detail="Pushing is on.")
+    return CheckLine(name="switches", result=Result.PASS, detail="Pushing is on.")
 
 
 def _placeholder(connection: DynamicsConnection) -> str | None:
