@@ -312,6 +312,43 @@ class TestHold:
         assert len(scene.sink.records) == 4
         assert scene.connection(dealership)["hold_reason"] is None
 
+    def test_a_lead_that_alone_may_not_be_written_is_parked_in_the_end(
+        self, scene: DynamicsScene
+    ) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.wake(dealership)
+        scene.edit(LEAD, "name = 'Zoë Tran'")
+        refused = error(AuthenticationError, "PRIVILEGE_MISSING")
+        scene.sink.will(refused)
+        scene.wake(dealership)
+
+        for _ in range(3):
+            assert scene.row(LEAD)["state"] == "pending"
+            assert scene.connection(dealership)["hold_reason"] is not None
+            scene.store(lead_body(dealership))
+            scene.pass_time("61 s")
+            scene.sink.will(lambda _, act: act(), refused)
+            scene.wake(dealership)
+
+        row = scene.row(LEAD)
+        assert (row["state"], row["last_error_code"]) == ("failed", "PRIVILEGE_MISSING")
+        assert len(scene.sink.records) == 4
+        assert scene.connection(dealership)["hold_reason"] is None
+        assert scene.scene.counts.batches[-1]["DynamicsParked"] == 1
+
+    def test_a_connection_that_may_write_nothing_parks_no_lead(self, scene: DynamicsScene) -> None:
+        dealership = scene.add_dealership()
+        scene.store(lead_body(dealership, LEAD))
+        scene.wake(dealership)
+        scene.edit(LEAD, "name = 'Zoë Tran'")
+        for _ in range(6):
+            scene.sink.will(error(AuthenticationError, "PRIVILEGE_MISSING"))
+            scene.wake(dealership)
+            scene.pass_time("61 minutes")
+
+        assert (scene.row(LEAD)["state"], scene.row(LEAD)["attempts"]) == ("pending", 0)
+
     def test_what_calls_nobody_is_no_trial(self, scene: DynamicsScene) -> None:
         dealership = scene.add_dealership()
         scene.store(lead_body(dealership, LEAD))

@@ -38,6 +38,20 @@ WHERE d.dealership_id = %(dealership_id)s AND d.target = 'Dynamics' AND a.outcom
       '-infinity')
 """
 
+_LONE_REFUSALS = """
+SELECT count(*)
+FROM lead_delivery_attempt a
+JOIN lead_delivery d ON d.id = a.delivery_id
+JOIN dynamics_connection c ON c.dealership_id = d.dealership_id
+WHERE a.delivery_id = %s AND a.outcome = 'auth' AND a.started_at >= c.updated_at
+  AND a.started_at > now() - interval '1 day'
+  AND EXISTS (
+      SELECT FROM lead_delivery_attempt s JOIN lead_delivery e ON e.id = s.delivery_id
+      WHERE e.dealership_id = d.dealership_id AND e.target = 'Dynamics'
+        AND s.outcome = 'delivered' AND s.latency_ms IS NOT NULL
+        AND s.started_at > a.finished_at)
+"""
+
 _HOLD = """
 UPDATE dynamics_connection SET hold_reason = %(reason)s, hold_until = now() + %(wait)s
 WHERE id = %(connection_id)s AND encryption_iv = %(stamp)s
@@ -87,6 +101,12 @@ SELECT id, external_id FROM released WHERE woken_until IS NOT NULL ORDER BY id
 def count_refusals(database: Database, dealership_id: int) -> int:
     """Count how often in a row the present connection was refused, bursts as one."""
     row = database.connection().execute(_REFUSALS, {"dealership_id": dealership_id}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def count_lone_refusals(database: Database, delivery_id: int) -> int:
+    """Count refusals of a lead by the present connection that others got through after."""
+    row = database.connection().execute(_LONE_REFUSALS, (delivery_id,)).fetchone()
     return int(row[0]) if row else 0
 
 

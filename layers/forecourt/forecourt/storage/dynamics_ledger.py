@@ -74,6 +74,10 @@ class PostgresDynamicsLedger:
         """Count refusals of the present connection in a row."""
         return holds.count_refusals(self._database, dealership_id)
 
+    def count_lone_refusals(self, delivery_id: int) -> int:
+        """Count refusals of a lead that others got through after."""
+        return holds.count_lone_refusals(self._database, delivery_id)
+
     def hold(self, connection: DynamicsConnection, reason: str, wait: timedelta) -> bool:
         """Put a connection on hold."""
         return holds.hold_connection(self._database, connection, reason, wait)

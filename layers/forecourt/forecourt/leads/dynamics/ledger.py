@@ -154,6 +154,10 @@ class DynamicsLedger(Protocol):
         """Count how often in a row the present connection was refused before now."""
         ...
 
+    def count_lone_refusals(self, delivery_id: int) -> int:
+        """Count refusals of a lead by the present connection that others got through after."""
+        ...
+
     def hold(self, connection: DynamicsConnection, reason: str, wait: timedelta) -> bool:
         """Put a connection on hold; False where it was saved since."""
         ...

@@ -23,6 +23,9 @@ from forecourt.security.dynamics_connections import DynamicsConnection
 
 _log = get_logger("dynamics_delivery")
 
+_LONE_REFUSALS = 3
+"""After so many in a day, with other leads sent in between, a refusal is the lead's own."""
+
 _METRIC_OF = {
     OutcomeKind.DELIVERED: "DynamicsDelivered",
     OutcomeKind.RETRYABLE: "DynamicsRetried",
@@ -78,6 +81,7 @@ class DynamicsRecorder:
         RetryableError
             The database stayed away; the leases run out and everything is sent again.
         """
+        reports = [self._as_its_own(report) for report in reports]
         try:
             recorded = persist(
                 lambda: self._ledger.record(self._as_they_count(connection, reports)),
@@ -102,6 +106,25 @@ class DynamicsRecorder:
                 for report in reports
             ),
         )
+
+    def _as_its_own(self, report: DynamicsReport) -> DynamicsReport:
+        """Park a lead that may not be written while others of its connection may.
+
+        Somebody in Dynamics owns it, say; it must not put the connection on hold for ever.
+        """
+        outcome = report.outcome
+        if outcome.code != DynamicsReason.PRIVILEGE_MISSING or outcome.latency_ms is None:
+            return report
+        try:
+            lone = self._ledger.count_lone_refusals(report.claim.delivery_id)
+        except RetryableError:  # the next refusal tells
+            return report
+        if lone < _LONE_REFUSALS:
+            return report
+        parked = replace(
+            outcome, kind=OutcomeKind.PERMANENT, state=DeliveryState.FAILED, burns=True
+        )
+        return replace(report, outcome=parked)
 
     def _as_they_count(
         self, connection: DynamicsConnection, reports: Sequence[DynamicsReport]
