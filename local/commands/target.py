@@ -172,7 +172,9 @@ def _problem_sentence(status: int, problem: Mapping[str, Any]) -> str:
     parts = [str(problem.get("title") or f"The admin API answered {status}").rstrip(".") + "."]
     if problem.get("detail"):
         parts.append(str(problem["detail"]))
-    parts.extend(f"{e.get('field')}: {e.get('message')}" for e in problem.get("errors", []))
+    errors = [f"{e.get('field')}: {e.get('message')}" for e in problem.get("errors", [])]
+    if errors:
+        parts.append(f"{'; '.join(errors)}.")
     return " ".join(parts)
 
 

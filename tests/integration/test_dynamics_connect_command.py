@@ -23,9 +23,13 @@ class AdminApi:
         self.data = data
         self.bodies: list[dict[str, Any]] = []
         self.enabled = True
+        self.errors: list[dict[str, str]] = []
 
     def answer(self, event: dict[str, Any]) -> dict[str, Any]:
         self.bodies.append(json.loads(event["body"]))
+        if self.errors:
+            refusal = {"title": "Unprocessable Content", "errors": self.errors}
+            return {"statusCode": 422, "body": json.dumps(refusal)}
         saved = {"environmentUrl": "https://obrien.crm6.dynamics.com", "enabled": self.enabled}
         return {"statusCode": 200, "body": json.dumps(saved)}
 
@@ -105,3 +109,13 @@ def test_a_connection_that_is_switched_off_says_so(api: AdminApi) -> None:
     assert api.bodies == [{"enabled": False}]
     assert "switched off" in said
     assert "dynamics connect 3 --enabled" in said
+
+
+def test_each_complaint_ends_where_the_next_begins(api: AdminApi) -> None:
+    api.errors = [{"field": name, "message": "is required"} for name in ("tenantId", "clientId")]
+
+    refused = api.connect()
+
+    assert str(refused.exception) == (
+        "Unprocessable Content. tenantId: is required; clientId: is required."
+    )

@@ -38,7 +38,9 @@ def complaints(answer: Answered) -> dict[str, str]:
 
 
 def test_without_one_there_is_none(admin: AdminClient, dealership: int) -> None:
-    assert admin("GET", ROUTE, dealershipId=dealership).status == 404
+    asked = admin("GET", ROUTE, dealershipId=dealership)
+
+    assert (asked.status, "dynamics connect" in asked.body["detail"]) == (404, True)
     assert admin("DELETE", ROUTE, dealershipId=dealership).status == 404
 
 

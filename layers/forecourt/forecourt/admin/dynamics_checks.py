@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 
-from forecourt.admin.access import not_found
 from forecourt.admin.audit import AuditEntry, AuditLog
 from forecourt.admin.dynamics_bodies import DynamicsSetup
+from forecourt.admin.dynamics_connection import no_connection
 from forecourt.admin.dynamics_ports import DynamicsConnections
 from forecourt.admin.dynamics_pushes import pushes_are_enabled
 from forecourt.admin.ports import Settings
@@ -76,5 +76,5 @@ class DynamicsCheckRoutes:
         record = self._connections.describe(dealership_id)
         connection = self._connections.load(dealership_id, switched_off_too=True)
         if record is None or connection is None:
-            raise not_found(what="connection to Dynamics 365")
+            raise no_connection()
         return connection, record.is_active

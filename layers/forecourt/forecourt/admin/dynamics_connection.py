@@ -11,6 +11,7 @@ from forecourt.admin.lead_ports import WakeUps
 from forecourt.admin.ports import Dealerships
 from forecourt.admin.request import AdminRequest
 from forecourt.admin.router import Reply
+from forecourt.problem import Problem
 from forecourt.security.dynamics_records import DynamicsRecord
 
 _DISCONNECTED = (
@@ -50,7 +51,7 @@ class DynamicsConnectionRoutes:
         """Describe a dealership's connection without its secret; 404 where it has none."""
         record = self._connections.describe(request.dealership_id)
         if record is None:
-            raise not_found(what="connection to Dynamics 365")
+            raise no_connection()
         return Reply(HTTPStatus.OK, _document(record))
 
     def save(self, request: AdminRequest) -> Reply:
@@ -74,9 +75,19 @@ class DynamicsConnectionRoutes:
         dealership_id = request.dealership_id
         waited = self._connections.delete(dealership_id, actor=request.actor)
         if waited is None:
-            raise not_found(what="connection to Dynamics 365")
+            raise no_connection()
         message = _DISCONNECTED.format(waited, "" if waited == 1 else "s")
         return Reply(HTTPStatus.OK, {"waitingLeads": waited, "message": message})
+
+
+def no_connection() -> Problem:
+    """Return 404 for a dealership without a connection."""
+    return Problem(
+        HTTPStatus.NOT_FOUND,
+        "not-found",
+        "The dealership has no connection to Dynamics 365. Save one first, as with forecourt "
+        "dynamics connect.",
+    )
 
 
 def _document(record: DynamicsRecord) -> dict[str, Any]:
