@@ -187,6 +187,21 @@ def test_what_somebody_switched_off_rings_no_alarm(scene: DynamicsScene) -> None
     assert (sweeps.gauges()["DeliveriesDue"], sweeps.gauges()["OldestDueSeconds"]) == (0, 0)
 
 
+def test_a_lead_that_goes_to_dynamics_instead_of_easycars_waits_for_nobody(
+    scene: DynamicsScene,
+) -> None:
+    dealership = scene.scene.add_dealership(connected=False)
+    scene.scene.deliver(lead_body(dealership, LEAD))
+    sweeps = PostgresSweeps(scene.database)
+    assert sweeps.gauges()["DeliveriesParked"] == 1
+
+    connect_dynamics(scene.scene, dealership)
+
+    assert sweeps.gauges()["DeliveriesParked"] == 0
+    scene.scene.execute("UPDATE lead_delivery SET state = 'failed' WHERE target = 'Dynamics'")
+    assert sweeps.gauges()["DeliveriesParked"] == 1
+
+
 def test_an_organisation_nobody_uses_any_more_is_not_away(scene: DynamicsScene) -> None:
     dealership = scene.add_dealership()
     sweeps = PostgresSweeps(scene.database)

@@ -176,9 +176,13 @@ SELECT EXISTS (
     SELECT FROM lead_delivery d, soon WHERE d.state = 'in_progress' AND d.lease_until <= soon.at)
 """
 
-# Nobody tries an organisation again that no connection names any more.
+# What Dynamics takes instead of EasyCars waits for nobody. Nobody tries an organisation again that
+# no connection names any more.
 _GAUGES = f"""
-SELECT (SELECT count(*) FROM lead_delivery WHERE state = 'failed')::float8
+SELECT (SELECT count(*) FROM lead_delivery d WHERE d.state = 'failed' AND NOT (
+            d.target = 'EasyCars' AND d.last_error_code IS NOT DISTINCT FROM 'NO_CONNECTION'
+            AND EXISTS (SELECT FROM lead_delivery o
+                        WHERE o.lead_id = d.lead_id AND o.target = 'Dynamics')))::float8
            AS "DeliveriesParked",
        (SELECT count(*) FROM lead_delivery
         WHERE state = 'unconfirmed' AND claimed_at < now() - interval '1 hour')::float8
