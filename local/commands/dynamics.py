@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from local.commands import dynamics_pushes
+from local.commands import dynamics_pushes, dynamics_tenant
+from local.commands.dynamics_tenant import ROUTE
 from local.commands.output import (
     DataOption,
     DealershipArgument,
@@ -34,15 +33,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Connect dealerships to Dynamics 365, check that, push leads."
 )
 
-_ROUTE = "/api/admin/dynamics/connection"
 _SECRET_VARIABLE = "DYNAMICS_CLIENT_SECRET"  # noqa: S105 - a name
-_POLL_SECONDS = 3.0
-_COLOURS = {
-    **dict.fromkeys(("pass", "done", "created"), "green"),
-    **dict.fromkeys(("warn", "planned", "waiting"), "yellow"),
-    **dict.fromkeys(("fail", "by_hand"), "red"),
-    "skipped": "dim",
-}
 
 CertificateOption = Annotated[
     Path | None,
@@ -107,7 +98,7 @@ def connect(
     if secret:
         given["clientSecret"] = secret
     saved = StackTarget.find(data, stack).admin(
-        "PUT", _ROUTE, query={"dealershipId": dealership}, body=given
+        "PUT", ROUTE, query={"dealershipId": dealership}, body=given
     )
     if as_json:
         print_json(saved)
@@ -132,7 +123,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what is known about a dealership's connection; never its secret."""
-    found = StackTarget.find(data, stack).admin("GET", _ROUTE, query={"dealershipId": dealership})
+    found = StackTarget.find(data, stack).admin("GET", ROUTE, query={"dealershipId": dealership})
     if as_json:
         print_json(found)
         return
@@ -177,81 +168,15 @@ def disconnect(
     if not yes and not (sys.stdin.isatty() and typer.confirm("This cannot be undone. Remove it?")):
         message = "Nothing was removed."
         raise StackError(message, cure="Repeat with --yes to remove it.")
-    removed = target.admin("DELETE", _ROUTE, query={"dealershipId": dealership})
+    removed = target.admin("DELETE", ROUTE, query={"dealershipId": dealership})
     if as_json:
         print_json(removed)
     else:
         console.print(text(removed["message"]))
 
 
-@app.command()
-def check(
-    dealership: DealershipArgument,
-    data: DataOption = None,
-    stack: StackOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Look at a connection line by line and say what to do; exit code 1 if any line failed.
-
-    Looked at are configuration, switches, token, WhoAmI, leads, privileges, columns, option sets
-    and the alternate key. Nothing is changed, and no secret is printed.
-    """
-    report = StackTarget.find(data, stack).admin(
-        "POST", f"{_ROUTE}/check", query={"dealershipId": dealership}
-    )
-    if as_json:
-        print_json(report)
-    else:
-        _print_lines(report["lines"], "result")
-        done = "Leads can be pushed." if report["ok"] else "Leads cannot be pushed yet."
-        console.print(done)
-    if not report["ok"]:
-        raise typer.Exit(1)
-
-
-@app.command()
-def setup(
-    dealership: DealershipArgument,
-    *,
-    with_columns: Annotated[
-        bool, typer.Option("--with-columns", help="Create our optional columns, too.")
-    ] = False,
-    wait: Annotated[
-        int, typer.Option(min=0, max=86_400, help="Seconds to wait until the key is active.")
-    ] = 900,
-    yes: Annotated[bool, typer.Option("--yes", help="Create what is missing, unasked.")] = False,
-    data: DataOption = None,
-    stack: StackOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Create what the tenant's lead table lacks: the column of our lead id and its alternate key.
-
-    Asks before anything is created, waits until the key's index is active, and says what an
-    administrator has to do by hand. Exit code 1 while leads cannot be pushed. May be repeated.
-    """
-    target = StackTarget.find(data, stack)
-    report = _set_up(target, dealership, dry_run=True, with_columns=with_columns)
-    planned = [step for step in report["steps"] if step["state"] == "planned"]
-    if planned and not yes:
-        if as_json or not sys.stdin.isatty():
-            message = f"{len(planned)} things are missing: {_names(planned)}."
-            raise StackError(message, cure="Repeat with --yes to create them.", exit_code=2)
-        _print_lines(report["steps"], "state")
-        if not typer.confirm("Create them in Dynamics?"):
-            message = "Nothing was created."
-            raise StackError(message)
-    report = _wait_until_ready(
-        target, dealership, report, with_columns=with_columns, wait=wait, quiet=as_json
-    )
-    if as_json:
-        print_json(report)
-    else:
-        _print_lines(report["steps"], "state")
-        _print_end(report, dealership)
-    if not report["ready"]:
-        raise typer.Exit(1)
-
-
+app.command("check")(dynamics_tenant.check)
+app.command("setup")(dynamics_tenant.setup)
 app.command("push")(dynamics_pushes.push)
 app.command("retry")(dynamics_pushes.retry)
 app.command("status")(dynamics_pushes.status)
@@ -276,73 +201,6 @@ def _secret_left_out(given: Mapping[str, Any]) -> str | None:
         show_default=False,
     )
     return asked
-
-
-def _wait_until_ready(
-    target: StackTarget,
-    dealership: int,
-    report: dict[str, Any],
-    *,
-    with_columns: bool,
-    wait: int,
-    quiet: bool,
-) -> dict[str, Any]:
-    deadline = time.monotonic() + wait
-    told = ""
-    while report["goesOn"]:
-        report = _set_up(target, dealership, dry_run=False, with_columns=with_columns)
-        left = deadline - time.monotonic()
-        for step in report["steps"]:
-            if step["state"] == "created" and not quiet:
-                console.print(f"  {text(step['detail'])}")
-        if not report["goesOn"] or left <= 0:
-            break
-        waiting = [step for step in report["steps"] if step["state"] in {"waiting", "planned"}]
-        line = "; ".join(step["detail"] for step in waiting)
-        if not quiet and line != told:
-            console.print(f"  {text(line)}")
-            told = line
-        time.sleep(min(_POLL_SECONDS, left))
-    return report
-
-
-def _set_up(
-    target: StackTarget, dealership: int, *, dry_run: bool, with_columns: bool
-) -> dict[str, Any]:
-    report: dict[str, Any] = target.admin(
-        "POST",
-        f"{_ROUTE}/setup",
-        query={"dealershipId": dealership},
-        body={"dryRun": dry_run, "withColumns": with_columns},
-    )
-    return report
-
-
-def _print_end(report: dict[str, Any], dealership: int) -> None:
-    if report["ready"]:
-        console.print(f"Ready. Check the rest: forecourt dynamics check {dealership}")
-    elif report["goesOn"]:
-        console.print("Dynamics is still at it; run the setup again to go on waiting.")
-    else:
-        console.print("Some of it is for an administrator of the tenant; then run the setup again.")
-
-
-def _print_lines(lines: list[dict[str, Any]], verdict: str) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(overflow="fold")
-    for line in lines:
-        word = text(line[verdict].replace("_", " "))
-        said = text(line["detail"])
-        if line["cure"]:
-            said = f"{said}\n[bold]→[/] {text(line['cure'])}"
-        table.add_row(f"[{_COLOURS[line[verdict]]}]{word}[/]", text(line["name"]), said)
-    console.print(table)
-
-
-def _names(steps: list[dict[str, Any]]) -> str:
-    return ", ".join(step["name"] for step in steps)
 
 
 def _read(path: Path) -> str:
