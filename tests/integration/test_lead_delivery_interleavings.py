@@ -15,7 +15,7 @@ from forecourt.leads.wake_ups import WakeUp
 from forecourt.security.credentials import EasyCarsCredentials
 from forecourt.storage.holds import release_after_save
 from forecourt.storage.ledger import PostgresLedger
-from tests.support.lead_delivery import Scene, ScriptedSink, lead_body, queued, wake_up_body
+from tests.support.lead_delivery import Scene, ScriptedSink, lead_body, queued, wake
 
 FIRST = "11111111-1111-4111-8111-111111111111"
 SECOND = "21111111-1111-4111-8111-111111111111"
@@ -30,11 +30,6 @@ def scene(database_url: str) -> Iterator[Scene]:
 
 def away() -> RetryableError:
     return RetryableError(code="DATABASE_AWAY", detail="Away.", target="PostgreSQL")
-
-
-def wake(scene: Scene, lead: str) -> str:
-    row = scene.delivery_row(lead)
-    return wake_up_body(lead, row["dealership_id"], row["id"])
 
 
 class TestLedgerAwayDuringCalls:

@@ -12,7 +12,7 @@ from forecourt.leads.retry import hold_after
 from forecourt.leads.sink import Push, Receipt
 from forecourt.storage.holds import hold_dealership
 from forecourt.storage.ledger import PostgresLedger
-from tests.support.lead_delivery import Scene, lead_body, queued, wake_up_body
+from tests.support.lead_delivery import Scene, lead_body, queued, wake
 
 LEAD = "0d4f7f0c-58c6-4a6e-9a51-5a4a7b0c9d11"
 
@@ -24,11 +24,6 @@ def scene(database_url: str) -> Iterator[Scene]:
     scene.close()
 
 
-def wake(scene: Scene, lead: str = LEAD) -> str:
-    row = scene.delivery_row(lead)
-    return wake_up_body(lead, row["dealership_id"], row["id"])
-
-
 class TestNumbers:
     @pytest.mark.parametrize("written", ["1", "0000000001"])
     def test_one_written_another_way_is_the_same(self, scene: Scene, written: str) -> None:
@@ -37,7 +32,7 @@ class TestNumbers:
         scene.edit(LEAD, "rating = 'Hot'")
         scene.sink.will(Receipt(lead_number=written, customer_no="00077"))
 
-        assert scene.deliver(wake(scene)) == []
+        assert scene.deliver(wake(scene, LEAD)) == []
 
         row = scene.delivery_row(LEAD)
         assert (row["state"], row["remote_id"]) == ("delivered", "000001")
@@ -52,7 +47,7 @@ class TestNumbers:
         scene.edit(LEAD, "rating = 'Hot'")
         scene.sink.will(Receipt(lead_number="000555", customer_no="00077"))
 
-        scene.deliver(wake(scene))
+        scene.deliver(wake(scene, LEAD))
 
         row = scene.delivery_row(LEAD)
         assert (row["state"], row["easycars_lead_number"]) == ("delivered", "000001")
@@ -246,7 +241,7 @@ class TestNumbersForMetrics:
         scene.execute("UPDATE lead_delivery SET attempts = 7")
         scene.sink.will(RetryableError(code="HTTP_429", detail="-", target="E"))
 
-        scene.deliver(wake(scene))
+        scene.deliver(wake(scene, LEAD))
 
         assert scene.delivery_row(LEAD)["state"] == "failed"
         assert scene.counts.batches == [{"LeadsParked": 1}]
@@ -256,7 +251,7 @@ class TestNumbersForMetrics:
         scene.deliver(lead_body(dealership, LEAD))
         scene.edit(LEAD, "rating = 'Hot'")
 
-        scene.deliver(wake(scene))
+        scene.deliver(wake(scene, LEAD))
 
         assert "IntakeToDelivered" not in scene.counts.milliseconds[-1]
         assert scene.counts.batches[-1] == {"LeadsDelivered": 1}

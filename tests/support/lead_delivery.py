@@ -384,3 +384,9 @@ def wake_up_body(lead_id: str, dealership_id: int, delivery_id: int) -> str:
             "deliveryId": delivery_id,
         }
     )
+
+
+def wake(scene: Scene, lead: str) -> str:
+    """Write the wake-up of a stored lead's delivery."""
+    row = scene.delivery_row(lead)
+    return wake_up_body(lead, row["dealership_id"], row["id"])
