@@ -37,6 +37,13 @@ _TIMES = {
 type Answer = Exception | Callable[[DynamicsPush, Callable[[], DynamicsReceipt]], DynamicsReceipt]
 
 
+def error(
+    kind: type[ForecourtError], code: str, retry_after: float | None = None
+) -> ForecourtError:
+    """Make what a call to Dynamics fails with."""
+    return kind(code, f"Said {code}.", target="Dynamics", retry_after=retry_after)
+
+
 def connect_dynamics(
     scene: Scene, dealership_id: int, *, active: bool = True, url: str = ORGANISATION
 ) -> int:
