@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from forecourt.leads.dynamics.categories import MENDED_BY_A_SAVE, Category, category_of
+from forecourt.leads.dynamics.reasons import DynamicsReason
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -104,10 +107,18 @@ def what_next(delivery: Delivery, now: datetime) -> str:
                 "stays like this for over an hour."
             )
         case _:
-            return _WAITS_FOR.get(
-                str(delivery.get("lastErrorCode")),
-                "Nothing by itself: it waits for a person. A correction of the lead sends it, too.",
+            waits_for = _dynamics_waits_for if delivery["target"] == "Dynamics" else _WAITS_FOR.get
+            return waits_for(str(delivery.get("lastErrorCode"))) or (
+                "Nothing by itself: it waits for a person. A correction of the lead sends it, too."
             )
+
+
+def _dynamics_waits_for(code: str) -> str | None:
+    if code in MENDED_BY_A_SAVE:
+        return "It goes by itself once a connection that works is saved for the dealership."
+    if code == DynamicsReason.DELETED_IN_DYNAMICS:
+        return "Nothing by itself: it waits for a person; only a retry creates it there again."
+    return None
 
 
 def _next_of_pending(delivery: Delivery, now: datetime) -> str:
@@ -119,9 +130,11 @@ def _next_of_pending(delivery: Delivery, now: datetime) -> str:
             "all go. No try is used up, and nobody is needed here."
         )
     if hold:
+        is_dynamics = delivery["target"] == "Dynamics"
+        mended = "a connection that works" if is_dynamics else "working credentials"
         return (
             f"The dealership is on hold: {hold} One delivery tries again "
-            f"{moment(delivery.get('holdUntil'), now)}; saving working credentials frees all."
+            f"{moment(delivery.get('holdUntil'), now)}; saving {mended} frees all."
         )
     return (
         f"It is tried by itself {_when_due(delivery.get('nextAttemptAt'), now)}. Nobody is needed."
@@ -153,10 +166,18 @@ def commands(delivery: Delivery) -> list[str]:
 def _dynamics_commands(delivery: Delivery, *, is_parked: object) -> list[str]:
     if not is_parked:
         return []
-    lines = [f"forecourt dynamics check {delivery['dealershipId']}   # says what to mend"]
-    if delivery["state"] == "failed":
-        lines.append(f"forecourt deliveries retry {delivery['id']}   # after that")
-    return lines
+    dealership, code = delivery["dealershipId"], delivery.get("lastErrorCode")
+    check = f"forecourt dynamics check {dealership}   # says what to mend"
+    if delivery["state"] != "failed":
+        return [check]
+    if code == "NO_CONNECTION":
+        return [f"forecourt dynamics connect {dealership} …"]
+    retry = f"forecourt deliveries retry {delivery['id']}"
+    if code == DynamicsReason.DELETED_IN_DYNAMICS:
+        return [f"{retry}   # creates it there again"]
+    if category_of(code) in {Category.DUPLICATE, Category.GONE}:
+        return [f"{retry}   # after a look at the record there"]
+    return [check, f"{retry}   # after that"]
 
 
 def _cause(delivery: Delivery) -> str:

@@ -221,7 +221,7 @@ def test_an_update_of_a_lead_that_is_gone_says_so(code: str) -> None:
     error = fail(UPDATE, refusal(404, code, "lead With Id = 1 Does Not Exist"))
 
     assert (type(error), error.code) == (PermanentError, "DELETED_IN_DYNAMICS")
-    assert "push it again" in error.detail
+    assert "retry it" in error.detail
 
 
 def test_an_upsert_that_finds_nothing_has_the_wrong_address() -> None:

@@ -279,11 +279,14 @@ def test_a_wrong_call_is_exit_code_2(arguments: list[str]) -> None:
     ("values", "typed"),
     [
         ({"state": "failed"}, ["dynamics check 3", "deliveries retry 7"]),
+        ({"state": "failed", "lastErrorCode": "NO_CONNECTION"}, ["dynamics connect 3 …"]),
+        ({"state": "failed", "lastErrorCode": "DUPLICATE_FOUND"}, ["deliveries retry 7"]),
+        ({"state": "failed", "lastErrorCode": "DELETED_IN_DYNAMICS"}, ["deliveries retry 7"]),
         ({"state": "pending", "holdReason": "No role."}, ["dynamics check 3"]),
         ({"state": "pending"}, []),
         ({"state": "delivered"}, []),
     ],
-    ids=["parked", "on hold", "on its way", "delivered"],
+    ids=["parked", "unconnected", "doubled", "gone", "on hold", "on its way", "delivered"],
 )
 def test_for_dynamics_there_are_commands_of_its_own(
     values: dict[str, Any], typed: list[str]
@@ -291,6 +294,23 @@ def test_for_dynamics_there_are_commands_of_its_own(
     told = delivery_story.commands(delivery(**values, target="Dynamics"))
 
     assert [line.split("   #")[0].removeprefix("forecourt ") for line in told] == typed
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"lastErrorCode": "NO_CONNECTION"}, "once a connection that works is saved"),
+        ({"lastErrorCode": "OPTION_REFUSED"}, "once a connection that works is saved"),
+        ({"lastErrorCode": "DELETED_IN_DYNAMICS"}, "only a retry creates it"),
+        ({"lastErrorCode": "DUPLICATE_FOUND"}, "waits for a person"),
+        ({"state": "pending", "holdReason": "No role."}, "saving a connection that works"),
+    ],
+)
+def test_what_is_next_at_dynamics_is_said_in_its_words(values: dict[str, Any], said: str) -> None:
+    shown = delivery("failed", target="Dynamics") | values
+
+    assert said in delivery_story.what_next(shown, NOW)
+    assert "credentials" not in delivery_story.what_next(shown, NOW)
 
 
 def test_a_crm_that_is_away_is_named() -> None:

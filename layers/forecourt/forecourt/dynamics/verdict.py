@@ -72,7 +72,7 @@ _KEY_NOT_ACTIVE = Ruling(
 _DELETED = Ruling(
     PermanentError,
     _R.DELETED_IN_DYNAMICS,
-    "the lead was deleted in Dynamics; push it again to have it created anew",
+    "the lead was deleted in Dynamics; retry it to have it created anew",
 )
 _COLUMN_UNKNOWN = Ruling(
     PermanentError,
