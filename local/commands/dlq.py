@@ -49,28 +49,13 @@ def list_(
     stack: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List dead letters with the reason each came here. The first column is what to pick by."""
+    """List dead letters with the reason each came here. The id on top is what to pick by."""
     found = _list(StackTarget.find(data, stack), archived=archived, limit=limit)
     if as_json:
         print_json(found)
         return
     letters = found["messages"]
-    print_table(
-        "Copies of dead letters" if archived else "Dead letters",
-        ["id", "queue", "sent" if archived else "in queue until", "dealer", "reason", "detail"],
-        (
-            (
-                text(letter["messageId"]),
-                text(letter.get("queue")),
-                local_time(letter["sentAt" if archived else "inQueueUntil"]),
-                text(letter["dealershipId"]),
-                text(letter["reason"]),
-                text(letter["detail"]),
-            )
-            for letter in letters
-        ),
-        empty="No copy of a dead letter." if archived else "No dead letter to be seen.",
-    )
+    print_letters(letters, archived=archived)
     if found["hidden"]:
         console.print(
             f"{found['hidden']} more are being looked at or copied just now; ask again in two"
@@ -155,6 +140,26 @@ def redrive(
             errors.print(text(f"Not moved: {failure['messageId']}. {failure['detail']}"))
     if failed:
         raise typer.Exit(1)
+
+
+def print_letters(letters: list[dict[str, Any]], *, archived: bool) -> None:
+    """Print a list as the admin API gave it."""
+    print_table(
+        "Copies of dead letters" if archived else "Dead letters",
+        ["dead letter", "sent" if archived else "in queue until", "dealer"],
+        (
+            (
+                text(
+                    f"{letter['messageId']}\n{letter['queue']}: {letter['reason']}\n"
+                    f"{letter['detail']}"
+                ),
+                local_time(letter["sentAt" if archived else "inQueueUntil"]),
+                text(letter["dealershipId"]),
+            )
+            for letter in letters
+        ),
+        empty="No copy of a dead letter." if archived else "No dead letter to be seen.",
+    )
 
 
 def _list(target: StackTarget, *, archived: bool, limit: int) -> dict[str, Any]:
