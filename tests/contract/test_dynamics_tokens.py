@@ -90,6 +90,19 @@ def test_one_token_serves_many_calls_and_connections() -> None:
     assert {seen.headers["Authorization"] for seen in dataverse.seen} == {"Bearer planted-token-1"}
 
 
+def test_the_token_that_was_not_used_longest_makes_room() -> None:
+    dataverse = ScriptedDataverse()
+    tokens = EntraTokens(Addresses(), Exchanger(dataverse.transport), most_kept=2)
+    first, second, third = (SecretStr(f"planted-{number}") for number in range(3))
+
+    for secret in (first, second, first, third, first):
+        ask(tokens, client_secret=secret)
+    asked_before = len(dataverse.asked)
+    ask(tokens, client_secret=second)
+
+    assert (asked_before, len(dataverse.asked)) == (3, 4)
+
+
 class Table(dict[str, Any]):
     """Metadata that can be watched."""
 

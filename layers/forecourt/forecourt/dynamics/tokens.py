@@ -34,6 +34,13 @@ class EntraTokens:
 
     Connections of the same client, secret and environment share one token. While one thread asks,
     the others wait for it, and share its failure too.
+
+    Parameters
+    ----------
+    monotonic
+        Seconds.
+    most_kept
+        Of so many clients a token is kept; who saves ever new secrets must not fill the memory.
     """
 
     def __init__(
@@ -42,12 +49,14 @@ class EntraTokens:
         exchanger: Exchanger,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        most_kept: int = 1_000,
     ) -> None:
         self._addresses = addresses
         self._exchanger = exchanger
         self._monotonic = monotonic
+        self._most_kept = most_kept
         self._lock = threading.Lock()
-        self._apps: dict[str, _App] = {}
+        self._apps: dict[str, _App] = {}  # the one used last stands last
 
     def get(
         self, connection: DynamicsConnection, deadline: float, *, fresh: bool = False
@@ -77,7 +86,7 @@ class EntraTokens:
     def _app_of(self, connection: DynamicsConnection) -> "_App":
         key = _key_of(connection)
         with self._lock:
-            app = self._apps.get(key)
+            app = self._apps.pop(key, None)
             if app is None:
                 authority = TokenAuthority(
                     connection.tenant_id,
@@ -86,7 +95,10 @@ class EntraTokens:
                     monotonic=self._monotonic,
                 )
                 alone = replace(connection, metadata=None)  # kept for as long as the sandbox lives
-                app = self._apps[key] = _App(alone, authority, self._monotonic)
+                app = _App(alone, authority, self._monotonic)
+            self._apps[key] = app
+            if len(self._apps) > self._most_kept:
+                del self._apps[next(iter(self._apps))]
             return app
 
 
