@@ -145,6 +145,11 @@ def print_deliveries(deliveries: list[dict[str, Any]], state: str | None, *, now
         console.print("What happened, what is next, what to do: forecourt deliveries show ID")
 
 
+def _outcome(attempt: dict[str, Any]) -> str:
+    code, outcome = attempt.get("code"), attempt["outcome"] or "under way"
+    return _stacked(f"{outcome}, {code}" if code else outcome, attempt.get("detail"))
+
+
 def _stacked(first: str, second: str | None) -> str:
     return text(f"{first}\n{second}" if second else first)
 
@@ -174,16 +179,13 @@ def print_delivery(delivery: dict[str, Any], *, now: datetime) -> None:
         console.print(f"  {text(line)}", highlight=False, soft_wrap=True)
     print_table(
         "Tries",
-        ["no.", "started", "what", "outcome", "code", "ms", "detail"],
+        ["no.", "what, started", "ms", "outcome"],
         (
             (
                 str(attempt["attemptNo"]),
-                local_time(attempt["startedAt"]),
-                text(attempt["operation"]),
-                text(attempt["outcome"] or "under way"),
-                text(attempt.get("code")),
+                _stacked(attempt["operation"], local_time(attempt["startedAt"])),
                 text(attempt.get("latencyMs")),
-                text(attempt.get("detail")),
+                _outcome(attempt),
             )
             for attempt in delivery.get("attemptHistory", [])
         ),

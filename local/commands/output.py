@@ -32,7 +32,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothin
 
 _NEVER_BROKEN = (
     *("id", "lead", "dealer", "state", "age", "number", "tries", "code", "result", "schedule"),
-    *("CRM, number", "state, code"),
+    *("CRM, number", "state, code", "ms", "what, started"),
 )
 
 # JSON escapes those below U+0020 by itself; U+009B begins an escape sequence as ESC [ does.

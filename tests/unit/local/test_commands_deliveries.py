@@ -257,6 +257,22 @@ def test_one_delivery_is_shown_with_its_tries(capsys: pytest.CaptureFixture[str]
         assert words in out
 
 
+def test_tries_are_whole_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "width", 80)
+    tried = {
+        "attemptNo": 1, "startedAt": at(-600), "operation": "update", "outcome": "permanent",
+        "code": "LEAD_CLOSED_IN_DYNAMICS", "latencyMs": 30_000, "detail": "Update: " + "x " * 80,
+    }  # fmt: skip
+
+    print_delivery(delivery("failed", target="Dynamics", attemptHistory=[tried]), now=NOW)
+
+    out = capsys.readouterr().out
+    for words in ("2026-11-21 09:05:00 AEDT", "update", "30000", "LEAD_CLOSED_IN_DYNAMICS"):
+        assert words in out
+
+
 @pytest.mark.parametrize("arguments", [["resend", "7"], ["resend", "7", "--json"]])
 def test_nothing_is_sent_again_by_a_script_without_yes(arguments: list[str]) -> None:
     finished = CliRunner().invoke(app, arguments)
