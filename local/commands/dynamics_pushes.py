@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,19 @@ _MEANINGS = {
     "not_connected": "its dealership has no connection",
     "switched_off": "its dealership's connection is switched off",
 }
+
+_CURES = {
+    "auth": "forecourt dynamics check DEALERSHIP says which value; saving it sends all",
+    "permission": "mend the application user's role; saving the connection sends all",
+    "configuration": "forecourt dynamics check DEALERSHIP; saving the connection sends all",
+    "rate_limit": "nothing: tried again when Dynamics allows",
+    "network": "nothing: tried again; one that is parked waits for its retry",
+    "validation": "correct the lead, then retry it",
+    "duplicate": "look at the record that is named, then retry",
+    "gone": "retry makes a deleted one again; reactivate a closed one first",
+    "unknown": "forecourt deliveries list, then show ID",
+}
+"""By the kinds of docs/dynamics.md."""
 
 
 def push(
@@ -95,18 +108,27 @@ def status(
     if as_json:
         print_json(found)
         return
+    print_status(found)
+
+
+def print_status(found: dict[str, Any]) -> None:
+    """Print counts as the admin API gave them, with what each kind of trouble asks for."""
     if not found["enabled"]:
         console.print("Pushing is switched off for the whole system; leads wait.")
     print_table(
-        f"{found['total']} leads",
+        "1 lead" if found["total"] == 1 else f"{found['total']} leads",
         ["state", "leads"],
         ((text(state), str(count)) for state, count in found["states"].items()),
         empty="",
     )
     print_table(
         "In trouble",
-        ["kind", "leads"],
-        ((text(kind), str(count)) for kind, count in found["errors"].items() if count),
+        ["kind", "leads", "what to do"],
+        (
+            (text(kind), str(count), text(_CURES.get(kind)))
+            for kind, count in found["errors"].items()
+            if count
+        ),
         empty="None is in trouble.",
     )
     if found["errorCodes"]:
