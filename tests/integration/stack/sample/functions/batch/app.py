@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import time
 import uuid
 from typing import Any
 
@@ -22,7 +23,7 @@ def handler(event: Any, context: Any) -> Any:
         s3().put_object(
             Bucket=os.environ["BUCKET"],
             Key=f"seen/{body['name']}/{count}-{uuid.uuid4()}",
-            Body=json.dumps(record).encode(),
+            Body=json.dumps(record | {"seenAt": time.time()}).encode(),
         )
         if body.get("fails"):
             failed.append({"itemIdentifier": record["messageId"]})
