@@ -83,14 +83,14 @@ def test_a_waiting_receiver_gets_a_message_at_once_and_holds_nobody_up(
     url = sqs.create_queue(QueueName="waiting")["QueueUrl"]
     started = time.monotonic()
     assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
-    assert 0.9 < time.monotonic() - started < 10
+    assert 0.9 < time.monotonic() - started < 2
 
     sqs.send_message(QueueUrl=url, MessageBody="hello", DelaySeconds=1)
     started = time.monotonic()
     (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
 
     assert message["Body"] == "hello"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 3
 
 
 def test_a_queues_own_waiting_time_counts_when_the_request_names_none(
